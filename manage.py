@@ -1,0 +1,22 @@
+#!/usr/bin/env python
+"""Command line of the project. Starts the embedded PostgreSQL where no DATABASE_URL is set."""
+
+import os
+import sys
+
+from manticscore import embedded_postgres
+
+WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "compilemessages", "makemessages"}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "manticscore.settings")
+    from django.core.management import execute_from_command_line
+
+    if len(sys.argv) > 1 and WITHOUT_DATABASE.isdisjoint(sys.argv[1:]):
+        embedded_postgres.start_unless_configured()
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

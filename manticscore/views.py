@@ -1,0 +1,35 @@
+"""Health endpoints."""
+
+from __future__ import annotations
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+
+# A worker's heartbeat is written every two seconds; see realtime/jobs.py.
+WORKER_ALIVE = (
+    "SELECT EXISTS (SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - interval '10 s')"
+)
+
+
+async def healthz(request: HttpRequest) -> JsonResponse:
+    """The process is up."""
+    return JsonResponse({"status": "ok"})
+
+
+async def readyz(request: HttpRequest) -> JsonResponse:
+    """Requests and jobs are served: the database answers and a worker is alive."""
+    problem = await sync_to_async(readiness_problem)()
+    if problem:
+        return JsonResponse({"detail": problem}, status=503)
+    return JsonResponse({"status": "ready"})
+
+
+def readiness_problem() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(WORKER_ALIVE)
+            (alive,) = cursor.fetchone()
+    except DatabaseError:
+        return "The database does not answer"
+    return "" if alive else "No worker is running"

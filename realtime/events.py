@@ -1,0 +1,91 @@
+"""One class per event type, with closed fields (spec: ndjson-streaming), and the line on the wire.
+
+Stored events carry `seq`, `entity_id` and `channel` inside `data`, the same bytes on NDJSON and
+WebSocket. Frames that belong to a connection (`stream_start`, `ping`, `reset`, ...) carry no `seq`,
+so that a client's cursor is never moved by them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+VERSION = 1
+MAX_EVENT_BYTES = 256 * 1024
+
+
+class EventData(BaseModel):
+    """Base of all stored events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    type: ClassVar[str]
+
+
+class StageEvent(EventData):
+    """A pipeline stage started, completed or failed; completed ones add their counts."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: ClassVar[str] = "stage"
+    name: str
+    status: Literal["started", "completed", "failed"]
+
+
+class ProgressEvent(EventData):
+    type: ClassVar[str] = "progress"
+    stage: str
+    message: str
+
+
+class RetryEvent(EventData):
+    """A stage met a failure that may pass; `attempt` is the try that follows."""
+
+    type: ClassVar[str] = "retry"
+    stage: str
+    attempt: int
+    wait_ms: int
+
+
+class ResultEvent(EventData):
+    """The artifact. Its fields are the pipeline's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: ClassVar[str] = "result"
+
+
+class ErrorEvent(EventData):
+    """The run failed; some codes add fields, as `evidence_count`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: ClassVar[str] = "error"
+    message: str
+    code: str
+    retryable: bool
+
+
+class DoneEvent(EventData):
+    type: ClassVar[str] = "done"
+
+
+EVENT_TYPES: dict[str, type[EventData]] = {
+    event.type: event for event in (StageEvent, ProgressEvent, RetryEvent, ResultEvent, ErrorEvent, DoneEvent)
+}
+
+
+def build(event: str, data: dict[str, Any]) -> EventData:
+    """The event of that type. Raises KeyError or pydantic's ValidationError: defects, both."""
+    return EVENT_TYPES[event](**data)
+
+
+def stored_line(event: str, entity_id: UUID, channel: str, seq: int, data: str) -> bytes:
+    """The envelope around an event's JSON object as PostgreSQL holds it, which is not parsed again."""
+    numbers = f'"seq":{seq},"entity_id":"{entity_id}","channel":"{channel}"'
+    fields = data[1:] if data == "{}" else f",{data[1:]}"
+    return f'{{"v":{VERSION},"event":"{event}","data":{{{numbers}{fields}}}'.encode()
+
+
+def frame(event: str, data: dict[str, Any] | None = None) -> bytes:
+    """A frame of the connection itself, outside the log."""
+    return json.dumps({"v": VERSION, "event": event, "data": data or {}}, separators=(",", ":")).encode()

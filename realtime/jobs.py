@@ -1,0 +1,154 @@
+"""Background jobs: how a stream's job is enqueued, worked on, and rescued when its worker dies.
+
+Procrastinate runs the jobs. It does not fence (streams do, by `attempt`), leaves stalled jobs to its
+user, and ends its worker when the database restarts. The last two are dealt with here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+import psycopg
+import psycopg_pool
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
+from django.utils import timezone
+from procrastinate import RetryStrategy, exceptions
+from procrastinate.contrib.django import app, connector_params
+from procrastinate.psycopg_connector import PsycopgConnector
+from procrastinate.tasks import Task
+
+from manticscore import errors
+from realtime import runs
+from realtime.topics import LONG_LIVED
+
+INTERACTIVE = "interactive"  # somebody is waiting
+BACKGROUND = "background"
+
+HEARTBEAT = 2.0  # seconds between signs of life of a worker
+STALLED_AFTER = 10  # seconds without one
+SWEEP_INTERVAL = 4.0  # seconds; together at most 15 from a kill to the resumed run
+MAX_CRASHES = 3
+DRAIN = 10.0  # seconds a stopping worker waits for its jobs
+RESTART_WAIT = 1.0  # seconds before a failed worker starts again
+SWEEP_LOCK = 7_305_001  # advisory lock: one sweeper at a time
+
+# For tasks: a database that goes away during a run is worth another try from the last checkpoint.
+WHEN_DATABASE_FAILS = RetryStrategy(
+    max_attempts=5, exponential_wait=2, retry_exceptions=(OperationalError, InterfaceError)
+)
+
+STALLED = """
+    SELECT job.id, job.lock, job.attempts FROM procrastinate_jobs job
+    LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+    WHERE job.status = 'doing'
+      AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))
+    FOR UPDATE OF job SKIP LOCKED
+"""
+ORPHANED = """
+    SELECT s.id FROM realtime_stream s
+    WHERE s.closed_seq IS NULL AND NOT s.channel = ANY(%s)
+      AND s.updated_at < now() - make_interval(secs => %s)
+      AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs job
+                      WHERE job.lock = s.id::text AND job.status IN ('todo', 'doing'))
+"""
+
+logger = logging.getLogger(__name__)
+
+
+def defer(task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACTIVE) -> None:
+    """Enqueue the job of a stream in the current transaction: row and job exist together or not at all."""
+    task.configure(lock=str(stream_id), queue=queue).defer(stream_id=str(stream_id))
+
+
+class Worker:
+    """A worker and its supervision: restarted when it fails, and rescuing the jobs of dead ones."""
+
+    def __init__(self, concurrency: int | None = None) -> None:
+        self._concurrency = concurrency or settings.WORKER_CONCURRENCY
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Work until `stop` is called; then wait for running jobs for at most DRAIN seconds."""
+        sweeping = asyncio.create_task(self._sweep_forever(), name="job sweep")
+        working = asyncio.create_task(self._work_forever(), name="job worker")
+        await self._stopping.wait()
+        sweeping.cancel()
+        working.cancel()
+        await asyncio.gather(sweeping, working, return_exceptions=True)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def _work_forever(self) -> None:
+        while True:
+            try:
+                await self._work()
+            except (psycopg.Error, psycopg_pool.PoolTimeout, exceptions.ConnectorException) as error:
+                logger.warning("worker lost the database, starting again: %r", error)
+            await asyncio.sleep(RESTART_WAIT)
+
+    async def _work(self) -> None:
+        worker_app = app.with_connector(PsycopgConnector(kwargs=connector_params()))
+        async with worker_app.open_async():
+            await worker_app.run_worker_async(
+                concurrency=self._concurrency,
+                install_signal_handlers=False,
+                update_heartbeat_interval=HEARTBEAT,
+                stalled_worker_timeout=STALLED_AFTER,
+                fetch_job_polling_interval=1.0,
+                shutdown_graceful_timeout=DRAIN,
+            )
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await sync_to_async(sweep, thread_sensitive=False)()
+            except DatabaseError as error:
+                logger.warning("cannot look for stalled jobs: %r", error)
+            await asyncio.sleep(SWEEP_INTERVAL)
+
+
+def sweep() -> None:
+    """Hand the jobs of dead workers to living ones; end streams that have no job any more.
+
+    A job whose workers died MAX_CRASHES times is taken to be the cause: its stream gets an error.
+    """
+    close_old_connections()
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+            if not cursor.fetchone()[0]:
+                return
+            cursor.execute(STALLED, [STALLED_AFTER])
+            for job_id, lock, attempts in cursor.fetchall():
+                rescue(job_id, lock, crashes=attempts + 1)
+            cursor.execute(ORPHANED, [list(LONG_LIVED), STALLED_AFTER])
+            for (stream_id,) in cursor.fetchall():
+                logger.error("stream %s is open but has no job", stream_id)
+                runs.abandon(stream_id, errors.InternalError())
+    finally:
+        connection.close()
+
+
+def rescue(job_id: int, lock: str | None, crashes: int) -> None:
+    if crashes < MAX_CRASHES:
+        logger.warning("job %s lost its worker, handing it on", job_id)
+        app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())
+        return
+    logger.error("job %s lost its worker %s times, giving up", job_id, crashes)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
+    if lock:
+        runs.abandon(UUID(lock), errors.WorkerCrashed())

@@ -1,0 +1,101 @@
+"""The event log: a Stream is the header of a job, an Event one line of its story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.functions import Now
+
+from accounts.models import OwnedModel
+from realtime.topics import Channel
+
+
+class StreamQuerySet(models.QuerySet["Stream"]):
+    def owned_by(self, principal_id: str) -> StreamQuerySet:
+        return self.filter(owner_id=principal_id)
+
+    def open(self) -> StreamQuerySet:
+        return self.filter(closed_seq=None)
+
+
+class Stream(OwnedModel):
+    """Everything durable about one long-running thing, of any channel.
+
+    The id is the entity's own. `last_seq` numbers the events without gaps; the row lock that an
+    append takes on this row makes the order of numbers the order of commits. `attempt` counts the
+    executions: an append by an older one finds no row to update, which is how a worker that was
+    presumed dead learns it. `closed_seq` is the number of the `done` that ended the stream.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    channel = models.CharField(max_length=20, choices=Channel.choices)
+    project_id = models.UUIDField(null=True, blank=True)
+    title = models.TextField(default="")
+    status = models.CharField(max_length=20, default="queued")
+    stage = models.CharField(max_length=40, default="")
+    attempt = models.PositiveIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    first_seq = models.BigIntegerField(default=1)
+    closed_seq = models.BigIntegerField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    objects = StreamQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["owner", "-updated_at"], name="stream_of_owner"),  # catchup
+            models.Index(
+                fields=["channel", "created_at"],  # queue position, supervision
+                condition=models.Q(closed_seq=None),
+                name="stream_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.id}"
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closed_seq is not None
+
+
+class Event(models.Model):
+    """One event, stored once; numbered a second time for the project it belongs to."""
+
+    pk = models.CompositePrimaryKey("stream_id", "seq")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="events", db_index=False)
+    seq = models.BigIntegerField()
+    type = models.CharField(max_length=40)
+    data: models.JSONField[Any, Any] = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+    project_id = models.UUIDField(null=True)
+    project_seq = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "project_seq"],
+                condition=models.Q(project_seq__isnull=False),
+                name="event_project_seq",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} #{self.seq}"
+
+
+class StageResult(models.Model):
+    """Checkpoint: the output of a completed stage, so that a resumed run does not repeat it."""
+
+    pk = models.CompositePrimaryKey("stream_id", "stage")
+    stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="stage_results", db_index=False)
+    stage = models.CharField(max_length=40)
+    attempt = models.PositiveIntegerField()
+    output: models.JSONField[Any, Any] = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.stage} of {self.stream_id}"

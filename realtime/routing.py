@@ -1,0 +1,13 @@
+"""WebSocket paths."""
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from realtime.consumers import not_found, websocket
+
+websocket_application = URLRouter(
+    [
+        path("ws", websocket),  # type: ignore[arg-type]  # Channels routes to ASGI applications
+        re_path("", not_found),  # type: ignore[arg-type]
+    ]
+)

@@ -1,0 +1,82 @@
+"""One execution of a pipeline over a stream: claim it, journal it, end it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from manticscore import errors, pipeline
+from realtime import events, publish
+from realtime.models import StageResult, Stream
+
+Context = TypeVar("Context")
+
+CLAIM = """
+    UPDATE realtime_stream SET attempt = attempt + 1, status = %s, updated_at = now()
+    WHERE id = %s AND closed_seq IS NULL RETURNING attempt
+"""
+
+
+def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], context: Context) -> bool:
+    """Run the pipeline on a stream; False when there is nothing (left) to do for this execution.
+
+    A job that was delivered twice finds the stream closed; one that was presumed dead and overtaken
+    is stopped by the fence at its next append. Neither leaves a trace.
+    """
+    journal = claim(stream_id)
+    if journal is None:
+        return False
+    try:
+        steps.run(context, journal)
+    except publish.Superseded:
+        return False
+    return True
+
+
+def claim(stream_id: UUID, status: str = "running") -> StreamJournal | None:
+    """Become the current execution of an open stream; every older one is fenced off."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, [status, stream_id])
+        row = cursor.fetchone()
+    return StreamJournal(stream_id, row[0]) if row else None
+
+
+class StreamJournal:
+    """`pipeline.Journal` over the event log."""
+
+    def __init__(self, stream_id: UUID, attempt: int) -> None:
+        self._stream_id = stream_id
+        self.attempt = attempt
+
+    def completed(self) -> dict[str, Any]:
+        results = StageResult.objects.filter(stream_id=self._stream_id)
+        return dict(results.values_list("stage", "output"))
+
+    def emit(self, event: str, data: dict[str, Any]) -> None:
+        stage = data["name"] if event == "stage" else None
+        publish.append(self._stream_id, self.attempt, [events.build(event, data)], stage=stage)
+
+    @transaction.atomic
+    def checkpoint(self, stage: str, output: Any, data: dict[str, Any]) -> None:
+        self.emit("stage", data)
+        StageResult.objects.create(
+            stream_id=self._stream_id, stage=stage, attempt=self.attempt, output=output
+        )
+
+    def finish(self, status: str, event: str, data: dict[str, Any]) -> None:
+        last = [events.build(event, data), events.DoneEvent()]
+        publish.append(self._stream_id, self.attempt, last, status=status, close=True)
+
+    def cancelled(self) -> bool:
+        return Stream.objects.filter(id=self._stream_id, cancel_requested_at__isnull=False).exists()
+
+
+def abandon(stream_id: UUID, error: errors.PipelineError) -> bool:
+    """End an open stream whose worker will not come back; False when it is closed already."""
+    journal = claim(stream_id)
+    if journal is None:
+        return False
+    pipeline.finish_with_error(journal, error)
+    return True

@@ -1,0 +1,1 @@
+"""Changes over several models; every action is one transaction."""

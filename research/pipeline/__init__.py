@@ -1,0 +1,1 @@
+"""The research runs, on manticscore.pipeline."""

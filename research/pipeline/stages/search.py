@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from manticscore.pipeline import Output, Report
+from research import spaces
+from research.analyst import lexical, ranking
+from research.analyst.documents import Vector
+from research.pipeline.context import MarketContext
+
+KEPT = 60  # documents that go on to the judge
+
+
+class Search:
+    """Candidates by vector and by words, ranked by relevance to the idea and to each other."""
+
+    name = "search"
+    blocking = True
+    reserved = False
+
+    def run(self, context: MarketContext, report: Report) -> Output:
+        report(f"Scanning {context.corpus.size} sources with {len(context.understood.queries)} queries")
+        ranked, considered = find(context)
+        kept = ranked[:KEPT]
+        output = {"scores": [[source_id, score] for source_id, score in kept], "considered": considered}
+        return Output(output, {"sources": len(kept), "considered": considered})
+
+    def resume(self, context: MarketContext, output: Any) -> None:
+        context.scores = {source_id: score for source_id, score in output["scores"]}
+        context.considered = output["considered"]
+
+
+def find(context: MarketContext) -> tuple[list[tuple[str, float]], int]:
+    """Sources with their scores, best first, and how many were looked at closely."""
+    idea, core = context.embed([context.idea, lexical.core_phrase(context.idea)])
+    query = ranking.query_vector(idea, core)
+    pool = context.corpus.pool(lexical.idea_terms(context.idea), queries(context, query))
+    weight = (
+        ranking.LEXICAL_WEIGHT
+        if context.corpus.space == spaces.MINILM
+        else ranking.LEXICAL_WEIGHT_WITHOUT_MODEL
+    )
+    return ranking.rank(pool.ids, pool.vectors, query, pool.lexical, weight), len(pool.ids)
+
+
+def queries(context: MarketContext, query: Vector) -> Vector:
+    """The idea's vector and, so that no aspect goes without candidates, those of its other queries."""
+    others = [text for text in context.understood.queries if text != context.idea]
+    return np.vstack([query[None, :], context.embed(others)]) if others else query[None, :]

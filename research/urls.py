@@ -1,0 +1,10 @@
+from django.urls import path
+
+from research.views import research
+
+urlpatterns = [
+    path("research", research.ResearchListView.as_view()),
+    path("research/<uuid:job_id>", research.ResearchView.as_view()),
+    path("research/<uuid:job_id>/status", research.ResearchStatusView.as_view()),
+    path("research/<uuid:job_id>/events", research.events),
+]

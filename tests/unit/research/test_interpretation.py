@@ -1,0 +1,263 @@
+import math
+
+import pytest
+
+from research.analyst.documents import Hit
+from research.analyst.interpretation import (
+    EmptyIdea,
+    UnresearchableIdea,
+    Vocabulary,
+    category_posterior,
+    facets,
+    interpret,
+    queries,
+    understanding,
+)
+from research.schemas import CategoryGuess, Facet
+from tests.unit.research.analyst_fakes import MemoryCorpus, corpus, document, embed
+
+NO_VOCABULARY = Vocabulary(0, {})
+
+
+def reason(idea: str, found: MemoryCorpus | None = None) -> str:
+    with pytest.raises(UnresearchableIdea) as refusal:
+        interpret(idea, embed, found or corpus())
+    return refusal.value.reason
+
+
+def roles(idea: str) -> list[tuple[str, str]]:
+    return [(facet.text, facet.type) for facet in facets(idea, NO_VOCABULARY)]
+
+
+@pytest.mark.parametrize("idea", ["", "  \n\t", "...!?", "\u200b\u200d\ufeff", "\x00\x07", "\u3000-\u2014"])
+def test_nothing_to_read_is_empty(idea: str) -> None:
+    with pytest.raises(EmptyIdea):
+        interpret(idea, embed, corpus())
+
+
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "test idea",
+        "an app",
+        "my startup idea",
+        "something cool",
+        "Write me a business plan",
+        "an app that makes life easier for people",
+        "a startup idea that will make me a billion dollars",
+    ],
+)
+def test_talk_about_an_idea_is_no_idea(idea: str) -> None:
+    assert reason(idea) == "meta-description"
+
+
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "asdf qwer zxcv",
+        "lorem ipsum dolor",
+        "sdkfjh skdjfh",
+        "hkjsdhf kjshdf wieurhf",
+        "aaaaaa bbbbbb",
+        "12345 67890",
+    ],
+)
+def test_gibberish(idea: str) -> None:
+    assert reason(idea) == "gibberish"
+
+
+@pytest.mark.parametrize("idea", ["blue", "the one", "\U0001f680"])
+def test_one_word_that_names_no_market_is_too_short(idea: str) -> None:
+    assert reason(idea) == "too short"
+
+
+@pytest.mark.parametrize("idea", ["CRM", "recipes", "invoices with Ledgerly", "Ledgerly", "time-tracking"])
+def test_one_word_that_names_a_market_or_product_passes(idea: str) -> None:
+    assert interpret(idea, embed, corpus()).queries[0] == idea
+
+
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "recipe app",
+        "CRM for dentists",
+        "Uber for dogs",
+        "a todo list",
+        "business plan software for bakeries",
+        "B2B SaaS for HVAC",
+        "HTML CSS JS playground",
+        "24/7 365 support",
+        "Rezeptverwaltung für Familien",
+        "Rechtschreibprüfung für Studenten",
+        "aplikace pro čtvrtletní přehledy",
+    ],
+)
+def test_plain_ideas_pass(idea: str) -> None:
+    assert interpret(idea, embed, corpus()).queries[0] == idea
+
+
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "レシピ管理アプリ",
+        "ねこのおせわ",
+        "食谱管理应用",
+        "تطبيق لإدارة الوصفات للعائلات",
+        "приложение для рецептов",
+    ],
+)
+def test_other_scripts_pass_without_understanding(idea: str) -> None:
+    assert interpret(idea, embed, corpus()).understanding == 0
+
+
+def test_an_empty_corpus_refuses_no_unknown_word() -> None:
+    found = interpret("https smtp html", embed, MemoryCorpus([]))
+    assert (found.categories, found.understanding) == ([], 0)
+
+
+def test_zero_width_characters_are_removed() -> None:
+    assert interpret("re\u200bcipe\u0000 app", embed, corpus()).queries[0] == "recipe app"
+
+
+def test_facet_roles() -> None:
+    idea = "Privacy-friendly web analytics for small shops without cookies, with email reports"
+    assert roles(idea) == [
+        ("Privacy-friendly", "constraint"),
+        ("web analytics", "core"),
+        ("small shops", "audience"),
+        ("without cookies", "constraint"),
+        ("email reports", "mechanism"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("idea", "expected"),
+    [
+        ("self-hosted photo backup", [("self-hosted", "constraint"), ("photo backup", "core")]),
+        ("open source alternative to Notion", [("open source", "constraint"), ("Notion", "core")]),
+        ("a free offline map", [("free", "constraint"), ("offline", "constraint"), ("map", "core")]),
+        ("notes, no ads", [("notes", "core"), ("no ads", "constraint")]),
+        ("app for tracking expenses for couples", [("tracking expenses", "core"), ("couples", "audience")]),
+        ("Chat app. It should work offline. No subscription.", [
+            ("Chat app", "core"), ("offline", "constraint"), ("No subscription", "constraint")]),
+        ("habit diary for tracking sleep", [("habit diary", "core"), ("tracking sleep", "core")]),
+        ("an app for dentists", [("dentists", "core")]),
+        ("recipe box where families plan meals", [
+            ("recipe box", "core"), ("families plan meals", "mechanism")]),
+        ("家族のためのレシピ管理アプリ", [("家族", "core"), ("レシピ管理アプリ", "core")]),
+        ("write me a business plan for a dog walking app", [("dog walking app", "core")]),
+        ("offline", [("offline", "core")]),
+        ("the app", [("the app", "core")]),
+    ],
+)  # fmt: skip
+def test_facets_of(idea: str, expected: list[tuple[str, str]]) -> None:
+    assert roles(idea) == expected
+
+
+def test_a_repeated_facet_counts_once() -> None:
+    assert roles("recipes, Recipes and recipes") == [("recipes", "core")]
+
+
+def test_rare_facets_weigh_more() -> None:
+    found = facets("recipes with blockchain", Vocabulary(100, {"recip": 50, "blockchain": 1}))
+    rare, common = math.log(101 / 2) + 1, math.log(101 / 51) + 1
+    assert [facet.weight for facet in found] == pytest.approx(
+        [common / (common + rare), rare / (common + rare)]
+    )
+
+
+def test_at_most_eight_facets_keep_the_core() -> None:
+    idea = "recipes with " + ", ".join(f"thing{n}x" for n in range(12))
+    found = facets(idea, Vocabulary(100, {"recip": 99}))
+    assert len(found) == 8
+    assert (found[0].text, found[0].type) == ("recipes", "core")
+    assert sum(facet.weight for facet in found) == pytest.approx(1)
+
+
+def test_a_compound_is_as_frequent_as_its_rarest_part() -> None:
+    vocabulary = Vocabulary(10, {"meal": 5, "plan": 2})
+    assert [vocabulary.frequency(word) for word in ["meal-plan", "meals", "meal-fork"]] == [2, 5, 0]
+
+
+def test_category_posterior_follows_the_formula() -> None:
+    hits = [Hit("a", 0, 0.9), Hit("b", 0, 0.8), Hit("c", 0, 0.8)]
+    documents = {
+        "a": document("a", "x", category="p"),
+        "b": document("b", "x", category="q"),
+        "c": document("c", "x"),
+    }
+    first, second = 1 / math.sqrt(1 + 3), math.exp(-0.8) / math.sqrt(6 + 3)
+    found = category_posterior(hits, documents, {"p": 1, "q": 6})
+    assert [guess.slug for guess in found] == ["p", "q"]
+    assert found[0].probability == pytest.approx(first / (first + second))
+
+
+def test_equal_categories_come_in_order_of_name() -> None:
+    hits = [Hit("b", 0, 0.5), Hit("a", 0, 0.5)]
+    documents = {"a": document("a", "x", category="p"), "b": document("b", "x", category="q")}
+    assert [guess.slug for guess in category_posterior(hits, documents, {})] == ["p", "q"]
+
+
+def test_no_category_anywhere_gives_no_guess() -> None:
+    assert category_posterior([Hit("a", 0, 0.9)], {"a": document("a", "x")}, {}) == []
+
+
+def guesses(*probabilities: float) -> list[CategoryGuess]:
+    return [CategoryGuess(slug=str(at), probability=p) for at, p in enumerate(probabilities)]
+
+
+def test_understanding_is_one_minus_normalised_entropy() -> None:
+    hits = [Hit("a", 0, 1.0)]
+    assert understanding(guesses(1.0), 4, hits, 1.0) == pytest.approx(1)
+    assert understanding(guesses(0.5, 0.5), 4, hits, 1.0) == pytest.approx(0.5)
+    assert understanding(guesses(0.25, 0.25, 0.25, 0.25), 4, hits, 1.0) == pytest.approx(0)
+
+
+def test_unread_words_lower_understanding_from_half_on() -> None:
+    hits = [Hit("a", 0, 1.0)]
+    values = [understanding(guesses(1.0), 4, hits, share) for share in (1.0, 0.5, 0.25, 0.0)]
+    assert values[:2] == pytest.approx([1, 1])
+    assert values[2] == pytest.approx(
+        1 - (-(0.625 * math.log(0.625) + 3 * 0.125 * math.log(0.125)) / math.log(4))
+    )
+    assert values[3] == pytest.approx(0)
+
+
+def test_without_categories_a_clear_neighbour_is_understood_better() -> None:
+    clear = understanding([], 0, [Hit("a", 0, 0.9), Hit("b", 0, 0.2)], 1.0)
+    even = understanding([], 0, [Hit("a", 0, 0.5), Hit("b", 0, 0.5)], 1.0)
+    assert clear > 0.9
+    assert even == pytest.approx(0)
+
+
+def test_queries_go_from_the_idea_to_facets_in_the_category() -> None:
+    found = [
+        Facet(text="meal plans", type="core", weight=0.5),
+        Facet(text="family recipes", type="core", weight=0.5),
+    ]
+    guess = CategoryGuess(slug="recipes-and-meals", probability=1)
+    assert queries("Meal  plans", found, [guess]) == [
+        "Meal plans", "family recipes", "meal plans recipes", "family recipes meals",
+    ]  # fmt: skip
+
+
+def test_at_most_eight_queries() -> None:
+    found = [Facet(text=f"f{n}", type="core", weight=0.1) for n in range(10)]
+    assert queries("idea", found, []) == ["idea", "f0", "f1", "f2", "f3", "f4", "f5", "f6"]
+
+
+def test_interpret_finds_the_market() -> None:
+    found = interpret("Recipe manager for families", embed, corpus())
+    assert found.categories[0].slug == "recipes"
+    assert found.categories[0].probability > 0.8
+    assert found.understanding > 0.5
+    assert [facet.text for facet in found.facets] == ["Recipe manager", "families"]
+    assert found.queries == ["Recipe manager for families", "Recipe manager", "families", "families recipes"]
+
+
+def test_interpret_twice_is_equal() -> None:
+    assert interpret("CRM for dentists", embed, corpus()) == interpret("CRM for dentists", embed, corpus())
+
+
+def test_neighbours_limits_the_vote() -> None:
+    assert len(interpret("recipe manager", embed, corpus(), neighbours=1).categories) == 1

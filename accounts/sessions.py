@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from accounts.models import Principal, Session, database_clock_plus
+from accounts.models import Principal, Session
+from accounts.models.session import database_clock_plus
 from manticscore import errors
 
 PREFIX = "ms_sess_"

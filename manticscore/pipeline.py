@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from manticscore import errors
+from manticscore.lib.faults import crash_point
 
 Context = TypeVar("Context")
 ContextIn = TypeVar("ContextIn", contravariant=True)
@@ -163,6 +164,7 @@ class Pipeline(Generic[Context]):
         again = {"attempt": journal.attempt} if journal.attempt > 1 else {}
         journal.emit("stage", {"name": stage.name, "status": "started", **again})
         started = self._clock()
+        crash_point(f"{stage.name}:started")
         try:
             output = self._try(stage, context, journal)
         except errors.PipelineError as error:
@@ -170,10 +172,12 @@ class Pipeline(Generic[Context]):
             if stage.blocking:
                 raise
             return
+        crash_point(f"{stage.name}:computed")
         stage.resume(context, output.data)
         duration = round((self._clock() - started) * 1000)
         data = {"name": stage.name, "status": "completed", **output.counts, "duration_ms": duration, **again}
         journal.checkpoint(stage.name, output.data, data)
+        crash_point(f"{stage.name}:completed")
 
     def _try(self, stage: Stage[Context], context: Context, journal: Journal) -> Output:
         """The stage's output, after as many tries as its failures deserve."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.db import transaction
 
@@ -19,9 +21,10 @@ KINDS = frozenset(
     {"product page", "repository", "documentation", "registry", "encyclopedia", "catalogue", "news", "forum",
      "listicle"}
 )  # fmt: skip
-FACTS = ("stars", "downloads", "archived", "licenses", "platforms", "commits_by_month", "source_code_url")
 MAX_TEXT = 200_000
 MAX_NAME = 300
+MAX_ID = MAX_URL = 2000  # both are indexed, and PostgreSQL's index entries end at 2704 bytes
+MAX_LINE = 4_000_000  # bytes of one JSONL line or characters of one CSV field
 BATCH = 200
 
 
@@ -77,21 +80,48 @@ def read(path: Path) -> Iterator[tuple[int, Record | BadRecord]]:
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(lines(file), 1):
             if not line.strip():
                 continue
+            if len(line) > MAX_LINE:
+                yield number, BadRecord(f"longer than {MAX_LINE} bytes")
+                continue
             try:
-                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                row = json.loads(
+                    line.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=refuse_constant
+                )
             except (ValueError, RecursionError) as error:
                 yield number, BadRecord(f"not valid JSON: {error}")
                 continue
             yield number, row if isinstance(row, dict) else BadRecord("not a JSON object")
 
 
+def lines(file: BinaryIO) -> Iterator[bytes]:
+    """The file's lines; of one that is too long only the beginning, so that it cannot fill the memory."""
+    while line := file.readline(MAX_LINE + 1):
+        yield line
+        while len(line) > MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE + 1)
+            if not line:
+                return
+
+
+def refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
 def read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
+    csv.field_size_limit(MAX_LINE)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         rows = csv.DictReader(file)
-        for row in rows:
+        while True:
+            try:
+                row = next(rows, None)
+            except csv.Error as error:
+                yield rows.line_num, BadRecord(f"not valid CSV: {error}")
+                continue
+            if row is None:
+                return
             if None in row:
                 yield rows.line_num, BadRecord("more fields than the header has")
             else:
@@ -100,31 +130,18 @@ def read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
 
 def parse(row: Mapping[str, Any]) -> Record:
     """Check one record. `text`, `description` or `sentences` says what the product is."""
-    text = body(row)
-    name = required(row, "name")
-    if len(name) > MAX_NAME:
-        raise BadRecord(f"name is longer than {MAX_NAME} characters")
-    kind = row.get("kind") or "product page"
-    if kind not in KINDS:
-        raise BadRecord(f"kind must be one of {', '.join(sorted(KINDS))}")
-    facts = {name: row[name] for name in FACTS if row.get(name) not in (None, "", {}, [])}
-    released = (
-        (row.get("release") or {}).get("published_at") if isinstance(row.get("release"), dict) else None
-    )
-    if released:
-        facts["released_on"] = str(parse_date(released, "release.published_at"))
-    refuse_nul(row)
+    refuse_unstorable(row)
     return Record(
-        key=required(row, "id"),
-        name=name,
+        key=required(row, "id", MAX_ID),
+        name=required(row, "name", MAX_NAME),
         url=url(row),
-        text=text,
-        kind=kind,
+        text=body(row),
+        kind=kind(row),
         category=optional(row, "category"),
         founded=year(row),
         pricing=optional(row, "pricing"),
         published_on=parse_date(row.get("published_on") or row.get("updated_at"), "updated_at"),
-        facts=facts,
+        facts=facts(row),
     )
 
 
@@ -141,26 +158,36 @@ def body(row: Mapping[str, Any]) -> str:
     return text.strip()
 
 
-def required(row: Mapping[str, Any], name: str) -> str:
+def required(row: Mapping[str, Any], name: str, longest: int) -> str:
     value = row.get(name)
-    if not isinstance(value, str | int) or not str(value).strip():
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise BadRecord(f"{name} required")
-    return str(value).strip()
+    text = str(value).strip()
+    if len(text.encode()) > longest:
+        raise BadRecord(f"{name} is longer than {longest} bytes")
+    return text
 
 
 def optional(row: Mapping[str, Any], name: str) -> str | None:
     value = row.get(name)
-    if value in (None, ""):
+    if value is None:
         return None
     if not isinstance(value, str):
         raise BadRecord(f"{name} must be text")
-    return value.strip()
+    return value.strip() or None
 
 
 def url(row: Mapping[str, Any]) -> str:
-    value = required(row, "url")
+    value = required(row, "url", MAX_URL)
     if not value.lower().startswith(("http://", "https://")):
         raise BadRecord("url must begin with http:// or https://")
+    return value
+
+
+def kind(row: Mapping[str, Any]) -> str:
+    value = row.get("kind") or "product page"
+    if not isinstance(value, str) or value not in KINDS:
+        raise BadRecord(f"kind must be one of {', '.join(sorted(KINDS))}")
     return value
 
 
@@ -169,12 +196,12 @@ def year(row: Mapping[str, Any]) -> int | None:
     if value in (None, ""):
         return None
     try:
-        number = int(value)
-    except (TypeError, ValueError):
+        founded = int(value)
+    except (TypeError, ValueError, OverflowError):
         raise BadRecord("founded must be a year") from None
-    if not 1800 <= number <= 2200:
+    if not 1800 <= founded <= 2200:
         raise BadRecord("founded must be a year")
-    return number
+    return founded
 
 
 def parse_date(value: Any, name: str) -> datetime.date | None:
@@ -186,13 +213,87 @@ def parse_date(value: Any, name: str) -> datetime.date | None:
         raise BadRecord(f"{name} must be a date like 2026-01-31") from None
 
 
-def refuse_nul(value: Any) -> None:
-    """PostgreSQL cannot store U+0000 or half a surrogate pair."""
+def facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record says in numbers; a CSV file has them as text."""
+    found = {
+        name: check(row[name], name)
+        for name, check in FACTS.items()
+        if row.get(name) not in (None, "", {}, [])
+    }
+    release = row.get("release")
+    if isinstance(release, dict) and release.get("published_at"):
+        found["released_on"] = str(parse_date(release["published_at"], "release.published_at"))
+    return found
+
+
+def number(value: Any, name: str) -> int | float:
     try:
-        if "\\u0000" in json.dumps(value) or json.dumps(value, ensure_ascii=False).encode() is None:
+        amount = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        amount = math.nan
+    if isinstance(value, bool) or not 0 <= amount < 1e15:
+        raise BadRecord(f"{name} must be a number from 0")
+    return int(amount) if amount.is_integer() else amount
+
+
+def truth(value: Any, name: str) -> bool:
+    named = {"true": True, "1": True, "false": False, "0": False}
+    answer = value if isinstance(value, bool) else named.get(str(value).lower())
+    if answer is None:
+        raise BadRecord(f"{name} must be true or false")
+    return answer
+
+
+def names(value: Any, name: str) -> list[str]:
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        raise BadRecord(f"{name} must be a list of texts")
+    return [item.strip() for item in listed]
+
+
+def by_month(value: Any, name: str) -> dict[str, int | float]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, dict) or not all(MONTH.fullmatch(month) for month in value):
+        raise BadRecord(f'{name} must be an object like {{"2026-01": 12}}')
+    return {month: number(count, name) for month, count in value.items()}
+
+
+def plain(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise BadRecord(f"{name} must be text")
+    return value
+
+
+MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
+FACTS: dict[str, Callable[[Any, str], Any]] = {
+    "stars": number,
+    "downloads": number,
+    "archived": truth,
+    "licenses": names,
+    "platforms": names,
+    "commits_by_month": by_month,
+    "source_code_url": plain,
+}
+
+
+def refuse_unstorable(value: Any) -> None:
+    """PostgreSQL can store neither U+0000 nor half a surrogate pair."""
+    if isinstance(value, str):
+        if "\x00" in value:
             raise BadRecord("contains U+0000")
-    except UnicodeEncodeError:
-        raise BadRecord("contains an unpaired surrogate") from None
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadRecord("contains an unpaired surrogate")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            refuse_unstorable(name)
+            refuse_unstorable(item)
+    elif isinstance(value, list):
+        for item in value:
+            refuse_unstorable(item)
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -38,7 +38,7 @@ CHANGES: tuple[tuple[Kind, float, re.Pattern[str]], ...] = (
         "shutdown",
         1.0,
         _any_of(
-            r"\bshut(?:s|ting)? down (?:in|on|its|the)\b",
+            r"(?<!can )(?<!to )\bshut(?:s|ting)? down (?:in|on|its|the)\b",
             r"\b(?:was|were|is being|will be|has been) shut down\b",
             r"\bclos(?:ed|es|ing) (?:down|its|in (?:19|20)\d\d)\b",
             r"\b(?:ceased|went out of business|end of life|wound down|went bankrupt)\b",
@@ -65,15 +65,16 @@ CHANGES: tuple[tuple[Kind, float, re.Pattern[str]], ...] = (
         "acquisition",
         0.9,
         _any_of(
-            r"\b(?:acquired|acquires|acquisition|was bought|bought (?:by|a majority)|taken over by)\b",
-            r"\b(?:merged with|completed its purchase|majority stake)\b",
+            r"\b(?:acquired|acquires|acquisition (?:of|by)|was bought|bought (?:by|a majority))\b",
+            r"\b(?:taken over by|merged with|completed its purchase|majority stake)\b",
         ),
     ),
     (
         "funding",
         0.8,
         _any_of(
-            r"\braised (?:[$\u20ac\u00a3]|(?:about|around|over|more than|a) )[^.]{0,30}(?:million|billion|round)\b",
+            r"\braised (?:[$\u20ac\u00a3\d]|(?:about|around|over|more than|a) )"
+            r"[^.]{0,30}(?:million|billion|round)\b",
             r"\b(?:series [a-f]|seed round|venture funding|funding round|went public|stock exchange)\b",
         ),
     ),
@@ -81,9 +82,11 @@ CHANGES: tuple[tuple[Kind, float, re.Pattern[str]], ...] = (
         "pricing",
         0.9,
         _any_of(
-            r"\b(?:raised|raises|increased|doubled|cut|lowered) (?:(?:its|their|the) )?(?:\w+ )?(?:prices?|fees)\b",
+            r"\b(?:raised|raises|increased|doubled|cut|lowered)"
+            r" (?:(?:its|their|the) )?(?:\w+ )?(?:prices?|fees)\b",
             r"\bprice (?:increase|rise|change)s?\b",
-            r"\b(?:ended|removed|dropped|limited|closed) (?:(?:its|the) )?(?:permanent(?:ly)? )?free (?:plan|tier)\b",
+            r"\b(?:ended|removed|dropped|limited|closed)"
+            r" (?:(?:its|the) )?(?:permanent(?:ly)? )?free (?:plan|tier)\b",
             r"\bhas been a paid product since\b",
             r"\b(?:switched|moved|changed) to (?:a )?(?:subscription|paid)",
         ),

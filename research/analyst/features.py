@@ -21,7 +21,7 @@ from research.analyst.documents import Document, Embed, Passage, Vector
 from research.analyst.judging import CORE_COSINE, head_stem
 from research.analyst.players import Entity, core
 from research.analyst.quotes import Role
-from research.analyst.text import content_words, phrases, stem, stems, words
+from research.analyst.text import STOP_WORDS, content_words, phrases, stem, stems, words
 from research.schemas import Cell, Competitor, Facet, Feature, Quote
 
 State = Literal["present", "absent", "unknown"]
@@ -100,7 +100,7 @@ EDGES = _listed(
     modern multiple native new official older optional ordinary own paid plain popular powerful proper
     regular rich same second selected separate several similar simple simpler single small special
     specific strong third true typical unlimited useful various wide one two three four five six ten
-    added support supports missing lacking based such only well better best entirely easily quickly
+    user users added support supports missing lacking based such only well better best entirely easily quickly
     automatically directly clearly completely usually still back able fast clear clean detailed
     large-type
     """
@@ -127,6 +127,7 @@ _LACKING = _listed(
     don't isn't aren't won't wasn't hasn't haven't
     """
 )
+_BEING = _listed("is are was were be also still it's")
 _SPARING = _listed("without avoid avoids avoiding")
 _SPARED_NO = re.compile(
     r"\b(?:needs?|requires?|requiring|with|sets?|uses?|stores?|collects?|adds?|charges?|shows?) no\b"
@@ -286,6 +287,9 @@ def _marks(clause: str, parts: Sequence[tuple[str, bool]], inherited: Mark) -> l
         marks = [inherited] * len(marks)
     spares = _SPARED_NO.search(clause) is not None
     for start, (word, _) in enumerate(parts):
+        if word == "missing" and (not start or parts[start - 1][0] not in _BEING):
+            # "Shows missing bills" misses nothing.
+            continue
         if word in _SPARING or word in _LACKING or (word == "leave" and spares):
             _reach(marks, parts, start, "spared" if spares or word in _SPARING else "denied")
     elsewhere = _ELSEWHERE.search(clause)
@@ -325,13 +329,26 @@ def term(text: str) -> Term:
 def find(tokens: Sequence[Token], wanted: Term) -> Mark | None:
     """What a sentence does with a term: stated anywhere, else spared, else denied, None if absent."""
     if len(wanted.key) == 1 and not wanted.flipped:
-        # Stems alone would take "does not serve" for "servings".
-        tokens = [token for token in tokens if _singular(token.word) == _singular(_last_part(wanted.text))]
+        tokens = _whole_word(tokens, _last_part(wanted.text))
     found = {_mark_of(hits) for hits in _windows(tokens, wanted.key)}
     if "denied" in found and _BURDENS & set(wanted.key):
         found.add("spared")
     order: tuple[Mark, ...] = ("stated", "spared", "denied")
     return next((mark for mark in order if mark in found), None)
+
+
+def _whole_word(tokens: Sequence[Token], word: str) -> list[Token]:
+    """Where a word stands in singular or plural, unsure where it only qualifies what is denied.
+
+    Stems alone would take "does not serve" for "servings"; "no bill negotiation" denies no bills.
+    """
+    forms = _forms(word)
+    found = []
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if forms & _forms(token.word):
+            heads = after is None or after.clause != token.clause or after.word in STOP_WORDS
+            found.append(token if heads or token.mark != "denied" else replace(token, mark="unsure"))
+    return found
 
 
 def _windows(tokens: Sequence[Token], key: Key) -> Iterator[list[Token]]:
@@ -354,8 +371,16 @@ def _last_part(text: str) -> str:
     return _parts(text)[-1][0]
 
 
-def _singular(word: str) -> str:
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+def _forms(word: str) -> set[str]:
+    """The word and what it would be if it were a plural."""
+    forms = {word}
+    if word.endswith("s") and not word.endswith("ss"):
+        forms.add(word[:-1])
+    if word.endswith("es"):
+        forms.add(word[:-2])
+    if word.endswith("ies"):
+        forms.add(f"{word[:-3]}y")
+    return forms
 
 
 # --- Where sentences come from -----------------------------------------------------------------
@@ -363,16 +388,13 @@ def _singular(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sentence of a product's source."""
+    """A sentence of a product's source; `tokens` are its words without the product's own name."""
 
     entity: Entity
     document: Document
     passage: Passage
     weight: float
-
-    @property
-    def tokens(self) -> tuple[Token, ...]:
-        return read(self.passage.text)
+    tokens: tuple[Token, ...]
 
     def quote(self, role: Role = "support") -> Quote:
         return quotes.build(self.document, self.passage.start, self.passage.end, self.weight, role)
@@ -380,12 +402,16 @@ class Line:
 
 def lines(entities: Iterable[Entity]) -> list[Line]:
     """Every sentence of every product, products by id and sources by weight."""
-    return [
-        Line(entity, document, passage, judgement.weight)
-        for entity in entities
-        for document, judgement in entity.sources
-        for passage in document.passages
-    ]
+    found = []
+    for entity in entities:
+        # "Streaks has widgets" does not say that the product Streaks counts streaks.
+        own = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, entity.names))})(?!\w)")
+        found += [
+            Line(entity, document, passage, judgement.weight, read(own.sub("it", passage.text)))
+            for document, judgement in entity.sources
+            for passage in document.passages
+        ]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,7 +449,8 @@ _COMPANY_FACT = re.compile(
 
 
 _AUDIENCE = re.compile(
-    r"\b(?:(?:is|was) (?:\w+ )?(?:(?:made|aimed|designed|meant|intended|built|targeted|best|ideal) )?(?:for|at)"
+    r"\b(?:(?:is|was) (?:\w+ )?"
+    r"(?:(?:made|aimed|designed|meant|intended|built|targeted|best|ideal) )?(?:for|at)"
     r"|suits|serves|appeals to|fits|targets|caters to)\s",
     re.IGNORECASE,
 )
@@ -551,7 +578,7 @@ def _trimmed(chunk: Sequence[str], banned: _Banned) -> list[str]:
 
 
 def _vague(word: str) -> bool:
-    return word in VAGUE or _singular(word) in VAGUE
+    return bool(_forms(word) & VAGUE)
 
 
 def _is_filler(word: str, banned: _Banned) -> bool:
@@ -710,7 +737,7 @@ UNKNOWN = Reading("unknown")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A topic with the reading of every product of the market, by entity id."""
+    """A topic with the reading of every product, adjacent ones too, by entity id."""
 
     topic: Topic
     readings: Mapping[str, Reading]
@@ -743,18 +770,18 @@ def mine(
     clusters = [one for one in cluster(phrases_found, vectors) if _specific(one, idea)]
     wishes, rest = _facet_topics(facets, facet_vectors, clusters)
     topics = wishes + sorted(map(_topic, rest), key=lambda topic: (-topic.score, topic.id))
-    rows = [Row(topic, _readings(topic, market, found)) for topic in topics]
-    return [_as_merit(row, market, found) for row in rows]
+    by_entity = {entity.id: lines([entity]) for entity in entities}
+    return [_as_merit(Row(topic, _readings(topic, by_entity)), by_entity) for topic in topics]
 
 
-def _as_merit(row: Row, market: Sequence[Entity], found: Sequence[Line]) -> Row:
+def _as_merit(row: Row, by_entity: Mapping[str, Sequence[Line]]) -> Row:
     """What several products boast of doing without is the feature "no ...", not its absence."""
     spared = len(row.holders("absent")) - len(row.lacking())
     if row.topic.facet or spared < MIN_ENTITIES or spared <= max(len(row.holders()), len(row.lacking())):
         return row
     terms = tuple(replace(found, flipped=not found.flipped) for found in row.topic.terms)
     topic = replace(row.topic, label=f"no {row.topic.label}", terms=terms)
-    return Row(topic, _readings(topic, market, found))
+    return Row(topic, _readings(topic, by_entity))
 
 
 def _specific(one: Cluster, idea: Vector | None) -> bool:
@@ -814,11 +841,8 @@ def _facet_topic(facet: Facet, vector: Vector, same: Sequence[Cluster]) -> Topic
     )
 
 
-def _readings(topic: Topic, market: Sequence[Entity], found: Sequence[Line]) -> dict[str, Reading]:
-    by_entity: dict[str, list[Line]] = defaultdict(list)
-    for line in found:
-        by_entity[line.entity.id].append(line)
-    return {entity.id: _reading(topic, by_entity[entity.id]) for entity in market}
+def _readings(topic: Topic, by_entity: Mapping[str, Sequence[Line]]) -> dict[str, Reading]:
+    return {id: _reading(topic, found) for id, found in by_entity.items()}
 
 
 def _reading(topic: Topic, found: Sequence[Line]) -> Reading:
@@ -867,10 +891,13 @@ def _state(mark: Mark | None, wanted: Term) -> State:
 
 
 def _close(topic: Topic, line: Line, cosine: float) -> bool:
+    wanted = {part for term_ in topic.terms for part in term_.key}
+    if wanted & {stem(word) for name in line.entity.names for word, _ in _parts(name)}:
+        # The passage is near because of how the product is called.
+        return False
     if cosine >= CLOSE:
         return True
-    shared = {token.stem for token in line.tokens} & {part for wanted in topic.terms for part in wanted.key}
-    return cosine >= CLOSE_WITH_SHARED_WORD and bool(shared)
+    return cosine >= CLOSE_WITH_SHARED_WORD and any(token.stem in wanted for token in line.tokens)
 
 
 def _nearest_core(topic: Topic, found: Sequence[Line]) -> Reading:

@@ -21,6 +21,8 @@ from research.schemas import Competitor, Gap, Page, Quote
 MAX_GAPS = 6
 MAX_QUOTES = 3
 MAX_TO_READ = 5
+# A second nearest passage is shown only when its cosine is about as good.
+MAX_BEHIND = 0.05
 # A product with this many sentences is described well enough for its silence to mean something.
 FULL_DESCRIPTION = 20
 CONFIDENCE_SCALE = 6.0
@@ -70,6 +72,12 @@ class Market:
     def confidence(self) -> float:
         """1 - e^(-n/6), where n counts each product by relevance and length of description."""
         return 1.0 - math.exp(-self.effective / CONFIDENCE_SCALE)
+
+    def stating(self, row: Row) -> list[str]:
+        return [id for id in row.holders() if id in self.described]
+
+    def lacking(self, row: Row) -> list[str]:
+        return [id for id in row.lacking() if id in self.described]
 
     def supply(self, holders: Sequence[str]) -> float:
         stated = sum(self.described[id] for id in holders)
@@ -142,7 +150,7 @@ def _built(
 
 def weigh(row: Row, market: Market, top_weight: float, complaints: int) -> Weighing:
     """Supply and demand of a topic; an idea's heaviest facet counts as 1."""
-    holders, denied = row.holders(), row.lacking()
+    holders, denied = market.stating(row), market.lacking(row)
     facet = row.topic.facet
     wanted = facet.weight / top_weight if facet and top_weight else 0.0
     discontent = len(denied) + complaints
@@ -192,7 +200,7 @@ def _evidence(row: Row, market: Market, complaining: Sequence[Line]) -> list[Quo
     """Who lacks it, who complains, and otherwise who comes closest."""
     ids = set(market.described)
     against = [
-        *best_quotes(row, ids & set(row.lacking()), "absent", MAX_QUOTES - 1),
+        *best_quotes(row, set(market.lacking(row)), "absent", MAX_QUOTES - 1),
         *(line.quote("complaint") for line in complaining),
     ]
     stated = best_quotes(row, ids, "present", 1)
@@ -205,9 +213,14 @@ def _nearest(row: Row, market: Market) -> list[Quote]:
     found = [line for line in lines(market.core) if judge_line(row.topic, line).state != "absent"]
     ranked = sorted(
         found,
-        key=lambda line: (-round(float(row.topic.vector @ line.passage.vector), 6), line.quote().evidence_id),
+        key=lambda line: (-_cosine(row, line), line.quote().evidence_id),
     )
-    return [line.quote("nearest") for line in ranked[:2]]
+    best = [_cosine(row, line) for line in ranked[:1]]
+    return [line.quote("nearest") for line in ranked[:2] if _cosine(row, line) >= best[0] - MAX_BEHIND]
+
+
+def _cosine(row: Row, line: Line) -> float:
+    return round(float(row.topic.vector @ line.passage.vector), 6)
 
 
 def _to_read(row: Row, market: Market) -> list[Page]:
@@ -229,7 +242,7 @@ def _reasons(row: Row, weighing: Weighing, market: Market) -> list[str]:
         reasons.append(f"{_products(weighing.denied)} {verb} outright that it is not there.")
     if weighing.complaints:
         reasons.append(f"Users of {_products(weighing.complaints)} complain about it.")
-    gaining = market.gaining(row.holders())
+    gaining = market.gaining(market.stating(row))
     if gaining:
         reasons.append(
             f"{gaining} of the {weighing.stated} that state it {_verb(gaining, 'is', 'are')} gaining."
@@ -253,7 +266,7 @@ def _confidence_reason(weighing: Weighing, market: Market) -> str:
 
 
 def _products(count: int) -> str:
-    return "1 product" if count == 1 else f"{count} products"
+    return "1 core product" if count == 1 else f"{count} core products"
 
 
 def _verb(count: int, one: str, many: str) -> str:
@@ -266,7 +279,7 @@ def _verb(count: int, one: str, many: str) -> str:
 def _pair_gaps(rows: Sequence[Row], market: Market, top_weight: float) -> list[Gap]:
     """Two common topics that products seldom combine although somebody asks for one of them."""
     total = len(market.core)
-    common = [row for row in rows if COMMON <= len(row.holders()) / total < 1.0]
+    common = [row for row in rows if COMMON <= len(market.stating(row)) / total < 1.0]
     found = [
         gap for a, b in combinations(common, 2) if (gap := _pair_gap(a, b, market, top_weight)) is not None
     ]
@@ -277,8 +290,8 @@ def _pair_gap(a: Row, b: Row, market: Market, top_weight: float) -> Gap | None:
     audience = any(row.topic.facet and row.topic.facet.type == "audience" for row in (a, b))
     if audience or not (a.topic.facet or b.topic.facet) or _overlap(a.topic.label, b.topic.label):
         return None
-    both = sorted(set(a.holders()) & set(b.holders()))
-    expected = len(a.holders()) * len(b.holders()) / len(market.core)
+    both = sorted(set(market.stating(a)) & set(market.stating(b)))
+    expected = len(market.stating(a)) * len(market.stating(b)) / len(market.core)
     pmi = math.log((len(both) + 0.5) / (expected + 0.5))
     if expected < MIN_EXPECTED_PAIRS or pmi > MAX_PMI:
         return None
@@ -318,7 +331,7 @@ def _pair_weighing(a: Row, b: Row, both: Sequence[str], market: Market, top_weig
 def _pair_reasons(
     a: Row, b: Row, both: int, expected: float, weighing: Weighing, market: Market
 ) -> list[str]:
-    counts: Mapping[str, int] = {row.topic.label: len(row.holders()) for row in (a, b)}
+    counts: Mapping[str, int] = {row.topic.label: len(market.stating(row)) for row in (a, b)}
     parts = " and ".join(
         f"{_products(count)} {_verb(count, 'has', 'have')} {label}" for label, count in counts.items()
     )

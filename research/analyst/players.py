@@ -26,6 +26,7 @@ SAME_NAME = 92.0
 SAME_BRAND = 80.0
 INCUMBENT_SCALE = 0.6
 INCUMBENT_VOTES = 2
+TOP_FIFTH = 0.8
 # A category this much less likely than the likeliest is another market.
 SAME_MARKET = 0.5
 # Below this many products a percentile says nothing about size.
@@ -461,15 +462,19 @@ def players(
 
 
 def _incumbent_bar(playing: Sequence[Entity], standing: Mapping[str, Standing]) -> float:
-    """The scale that makes an incumbent: a market of three or more always has a largest product."""
+    """The scale that makes an incumbent.
+
+    INCUMBENT_SCALE, or what the top fifth reaches where so little is known that all scales stay
+    near the middle. A market of three or more always has a largest product.
+    """
     matching = [standing[entity.id] for entity in playing if not entity.adjacent]
-    if len(matching) < MIN_MARKET or any(_proven_incumbent(one) for one in matching):
+    if len(matching) < MIN_MARKET:
         return INCUMBENT_SCALE
-    return max(one.scale for one in matching)
-
-
-def _proven_incumbent(standing: Standing) -> bool:
-    return standing.scale >= INCUMBENT_SCALE or standing.votes >= INCUMBENT_VOTES
+    scales = [one.scale for one in matching]
+    top_fifth = float(np.quantile(scales, TOP_FIFTH, method="higher"))
+    bar = min(INCUMBENT_SCALE, top_fifth) if top_fifth > NEUTRAL else INCUMBENT_SCALE
+    found = max(scales) >= bar or any(one.votes >= INCUMBENT_VOTES for one in matching)
+    return bar if found else max(scales)
 
 
 def _stage(entity: Entity, standing: Standing, bar: float) -> tuple[Stage, str]:

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -194,16 +195,25 @@ def frequencies(items: Sequence[tuple[Document, Judgement]]) -> dict[str, int]:
 
 
 def analysis(items: Sequence[tuple[Document, Judgement]] | None = None) -> Analysis:
-    found = judged() if items is None else items
-    known = frequencies(found)
+    """Of the whole market, computed once, or of the given documents."""
+    return _whole_market() if items is None else _analysis(items)
+
+
+@cache
+def _whole_market() -> Analysis:
+    return _analysis(judged())
+
+
+def _analysis(items: Sequence[tuple[Document, Judgement]]) -> Analysis:
+    known = frequencies(items)
     return analyze(
         interpretation(),
-        found,
+        items,
         facet_vectors=facet_vectors(),
         embed=embed,
         as_of=AS_OF,
         corpus_size=CORPUS_SIZE,
-        document_frequency={stem: known.get(stem, 0) for stem in vocabulary(found)},
+        document_frequency={stem: known.get(stem, 0) for stem in vocabulary(items)},
     )
 
 

@@ -82,7 +82,9 @@ def test_equal_names_in_different_categories_are_different_products() -> None:
 
 
 def test_the_order_of_the_input_does_not_matter() -> None:
-    assert merge(judged()) == merge(list(reversed(judged())))
+    forwards, backwards = merge(judged()), merge(list(reversed(judged())))
+    assert [entity.id for entity in forwards] == [entity.id for entity in backwards]
+    assert [entity.lead.id for entity in forwards] == [entity.lead.id for entity in backwards]
 
 
 def test_a_short_name_is_learnt_from_its_own_sentences() -> None:
@@ -194,6 +196,12 @@ def test_stars_alone_cannot_make_an_incumbent_beside_other_inputs() -> None:
     years = [2024, 2001, 2002, 2003, 2004]
     market = [plain(f"p{at}", founded=years[at], facts={"stars": stars[at]}) for at in range(len(stars))]
     assert rows(market)["P0"].stage == "emerging"
+
+
+def test_where_only_stars_are_known_the_top_fifth_are_incumbents() -> None:
+    market = [plain(f"p{at:02d}", facts={"stars": 3**at}) for at in range(10)]
+    incumbents = {name for name, row in rows(market).items() if row.stage == "incumbent"}
+    assert incumbents == {"P08", "P09"}
 
 
 def test_growth_without_youth_makes_emerging() -> None:

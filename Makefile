@@ -26,7 +26,8 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@$(PY) -m pip install -q --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-export IDEA
+# As it was typed: a "$" in an idea is not make's.
+override export IDEA := $(value IDEA)
 
 demo: $(VENV)/.runtime ## one research job end to end: make demo IDEA="a recipe box for families"
 	@$(PY) manage.py demo $(if $(IDEA),--idea "$$IDEA")

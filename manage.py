@@ -2,6 +2,7 @@
 """Command line of the project. Starts the embedded PostgreSQL where no DATABASE_URL is set."""
 
 import os
+import signal
 import sys
 
 from manticscore import embedded_postgres
@@ -19,4 +20,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -14,7 +14,7 @@ MAX_DEVICE_ID = 200
 class DeviceSerializer(serializers.Serializer[Any]):
     """`{"device_id": ...}`. The id is taken as it is: no trimming, no normalising."""
 
-    device_id = serializers.JSONField(required=False)
+    device_id = serializers.JSONField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         device_id = attrs.get("device_id")

@@ -98,8 +98,8 @@ def digest(token: str) -> bytes:
 
 
 def bearer_token(header: str) -> str:
-    """The token in an Authorization header. Raises MissingToken or InvalidToken."""
+    """The token in an Authorization header. Raises MissingToken unless it says `Bearer <something>`."""
     scheme, _, token = header.partition(" ")
-    if not header or scheme.lower() != "bearer" or not token.strip():
+    if scheme != "Bearer" or not token.strip(" "):
         raise errors.MissingToken()
-    return token.strip()
+    return token.strip(" ")

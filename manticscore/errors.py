@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import django.db
+import psycopg
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -38,6 +39,13 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from rest_framework.views import set_rollback
 
 logger = logging.getLogger(__name__)
+# Django's, and the driver's own from the event hub, which works without the ORM.
+DATABASE_GONE = (
+    django.db.OperationalError,
+    django.db.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 R = TypeVar("R", JsonResponse, Response)
 
 
@@ -221,7 +229,7 @@ def from_exception(error: BaseException) -> ApiError | None:
     """What an exception means to a client; None when it is a defect of ours."""
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, django.db.OperationalError | django.db.InterfaceError):
+    if isinstance(error, DATABASE_GONE):
         return Unavailable("The database is not reachable. Retry in a few seconds.", retry_after=2)
     return None
 

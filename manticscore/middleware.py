@@ -8,14 +8,17 @@ from collections.abc import Awaitable, Callable
 
 from asgiref.sync import markcoroutinefunction
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 
 from manticscore import errors
 from manticscore.logs import request_id
 
 REQUEST_ID_HEADER = "X-Request-ID"
+# What Django itself turns into 404, 403 and 400.
+REFUSALS = (Http404, PermissionDenied, SuspiciousOperation, BadRequest, MultiPartParserError)
 logger = logging.getLogger(__name__)
 
 Next = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -70,7 +73,7 @@ class JsonErrorMiddleware(AsyncMiddleware):
         known = errors.from_exception(exception)
         if known is not None:
             return errors.error_response(known)
-        if is_for_staff(request):
+        if isinstance(exception, REFUSALS) or is_for_staff(request):
             return None
         logger.error("unhandled exception in %s %s", request.method, request.path, exc_info=exception)
         return errors.status_response(500, request.id)  # type: ignore[attr-defined]
@@ -82,6 +85,7 @@ class RequestGuardMiddleware(AsyncMiddleware):
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         try:
             check_request(request)
+            measure_body(request)
         except errors.ApiError as error:
             return errors.error_response(error)
         return await self.get_response(request)
@@ -91,12 +95,18 @@ def is_for_staff(request: HttpRequest) -> bool:
     return request.path_info.startswith("/admin/")
 
 
+def measure_body(request: HttpRequest) -> None:
+    """Give a body that came in chunks the length that DRF wants to know; without one it sees no body."""
+    if not request.META.get("CONTENT_LENGTH"):
+        request.META["CONTENT_LENGTH"] = str(len(request.body))
+
+
 def check_request(request: HttpRequest) -> None:
     """Raises the ApiError that a request deserves before any view runs."""
     if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
         raise errors.BadRequest("The URL contains a NUL character")
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit():
+    if not (length.isascii() and length.isdigit() and len(length) < 20):
         raise errors.BadRequest("Content-Length is not a number")
     if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise errors.PayloadTooLarge()

@@ -14,6 +14,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 from manticscore import errors
+from manticscore.lib import storable
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -53,7 +54,7 @@ def refuse_foreign_charset(content_params: Mapping[str, str] | None) -> None:
     charset = (content_params or {}).get("charset", "utf-8")
     try:
         name = codecs.lookup(charset).name
-    except LookupError:
+    except (LookupError, ValueError):
         name = ""
     if name != "utf-8":
         raise errors.UnsupportedMediaType("Only UTF-8 is supported")
@@ -69,7 +70,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise errors.BadRequest("Body is not valid JSON") from None
     if not isinstance(value, dict):
         raise errors.BadRequest("Body must be a JSON object")
-    refuse_unstorable(value)
+    objection = storable.objection(value)
+    if objection:
+        raise errors.Unprocessable(objection)
     return value
 
 
@@ -93,22 +96,6 @@ def nesting(body: bytes) -> int:
         elif byte in b"]}":
             depth -= 1
     return deepest
-
-
-def refuse_unstorable(value: Any) -> None:
-    """PostgreSQL stores neither U+0000 nor half a surrogate pair, in keys as in values."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise errors.Unprocessable("Text must not contain U+0000")
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise errors.Unprocessable("Text contains an unpaired surrogate")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            refuse_unstorable(key)
-            refuse_unstorable(item)
-    elif isinstance(value, list):
-        for item in value:
-            refuse_unstorable(item)
 
 
 def _refuse_constant(name: str) -> Any:

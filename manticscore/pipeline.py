@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -30,6 +31,10 @@ class Transient(Exception):
     """A failure that may pass by itself; the runner tries the stage again."""
 
 
+class Superseded(Exception):
+    """Raised by a journal: another execution has taken the run over, or the run has ended."""
+
+
 class Journal(Protocol):
     """The durable side of a run: its event stream and its checkpoints."""
 
@@ -38,10 +43,10 @@ class Journal(Protocol):
         """Which execution of the run this is, from 1; carried by events of a resumed run."""
 
     def completed(self) -> dict[str, Any]:
-        """Outputs of the stages that are done, by name."""
+        """Outputs of the stages that are over, by name; None for one that failed without blocking."""
 
     def emit(self, event: str, data: dict[str, Any]) -> None:
-        """Append an event. Raises when this execution has been superseded."""
+        """Append an event. Raises Superseded when this execution is not the current one any more."""
 
     def checkpoint(self, stage: str, output: Any, data: dict[str, Any]) -> None:
         """Store a stage's output and append its completion in one step, so neither exists alone."""
@@ -144,15 +149,21 @@ class Pipeline(Generic[Context]):
         try:
             for stage in self._stages:
                 if stage.name in completed:
-                    stage.resume(context, completed[stage.name])
+                    self._resume(stage, context, completed[stage.name])
                 else:
                     self._check(stage, journal, self._clock() - started)
                     self._run_stage(stage, context, journal)
-            result = self._result(context)
+            with defects_as_errors("the result"):
+                result = self._result(context)
         except errors.PipelineError as error:
             finish_with_error(journal, error)
         else:
             journal.finish("completed", "result", result)
+
+    def _resume(self, stage: Stage[Context], context: Context, output: Any) -> None:
+        if output is not None:
+            with defects_as_errors(f"resuming after stage {stage.name}"):
+                stage.resume(context, output)
 
     def _check(self, stage: Stage[Context], journal: Journal, elapsed: float) -> None:
         if journal.cancelled():
@@ -167,15 +178,20 @@ class Pipeline(Generic[Context]):
         crash_point(f"{stage.name}:started")
         try:
             output = self._try(stage, context, journal)
+            crash_point(f"{stage.name}:computed")
+            with defects_as_errors(f"the output of stage {stage.name}"):
+                stage.resume(context, output.data)
         except errors.PipelineError as error:
-            self._report_failure(stage, journal, error, started)
+            failed = {"name": stage.name, "status": "failed", "code": error.code}
+            data = {**failed, "duration_ms": self._milliseconds(started), **again}
             if stage.blocking:
+                journal.emit("stage", data)
                 raise
+            # A resumed run must go the same way: what later stages made was made without this output.
+            journal.checkpoint(stage.name, None, data)
             return
-        crash_point(f"{stage.name}:computed")
-        stage.resume(context, output.data)
-        duration = round((self._clock() - started) * 1000)
-        data = {"name": stage.name, "status": "completed", **output.counts, "duration_ms": duration, **again}
+        done = {"name": stage.name, "status": "completed", **output.counts}
+        data = {**done, "duration_ms": self._milliseconds(started), **again}
         journal.checkpoint(stage.name, output.data, data)
         crash_point(f"{stage.name}:completed")
 
@@ -184,9 +200,8 @@ class Pipeline(Generic[Context]):
         failures = 0
         while True:
             try:
-                return stage.run(context, Report(stage.name, journal.emit))
-            except errors.PipelineError:
-                raise
+                with defects_as_errors(f"stage {stage.name}"):
+                    return stage.run(context, Report(stage.name, journal.emit))
             except Transient as error:
                 failures += 1
                 if failures >= self._patience.tries:
@@ -195,18 +210,23 @@ class Pipeline(Generic[Context]):
                 data = {"stage": stage.name, "attempt": failures + 1, "wait_ms": round(wait * 1000)}
                 journal.emit("retry", data)
                 self._sleep(wait)
-            except Exception as error:
-                if errors.from_exception(error) is not None:
-                    raise  # the database is gone: nothing can be appended now
-                logger.exception("stage %s failed", stage.name)
-                raise errors.InternalError() from error
 
-    def _report_failure(
-        self, stage: Stage[Context], journal: Journal, error: errors.PipelineError, started: float
-    ) -> None:
-        duration = round((self._clock() - started) * 1000)
-        data = {"name": stage.name, "status": "failed", "code": error.code, "duration_ms": duration}
-        journal.emit("stage", data)
+    def _milliseconds(self, since: float) -> int:
+        return round((self._clock() - since) * 1000)
+
+
+@contextmanager
+def defects_as_errors(what: str) -> Iterator[None]:
+    """A mistake of ours ends the run as INTERNAL_ERROR; failures that have a name of their own go up."""
+    try:
+        yield
+    except (errors.PipelineError, Transient, Superseded):
+        raise
+    except Exception as error:
+        if errors.from_exception(error) is not None:
+            raise  # the database is gone: nothing can be appended now
+        logger.exception("%s failed", what)
+        raise errors.InternalError() from error
 
 
 def finish_with_error(journal: Journal, error: errors.PipelineError) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from manticscore import embedded_postgres
 from manticscore.lib import dburl
-from manticscore.lib.env import envbool, envint, envlist, envstr
+from manticscore.lib.env import envbool, envint, envlist, envseconds, envstr
 from manticscore.lib.keyfile import keep_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -99,10 +99,21 @@ if REDIS_URL:
             "CONFIG": {"hosts": [REDIS_URL]},
         }
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "manticscore.caches.CountingRedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+        }
+    }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default forgets rate limits beyond 300 clients
+        }
+    }
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
@@ -125,11 +136,14 @@ SESSION_TOKEN_TTL = 1800  # seconds; the contract promises 30 minutes
 DEVICE_KEY = envstr("DEVICE_KEY") or SECRET_KEY
 
 # Streams.
-STREAM_HEARTBEAT = 15  # seconds between ping lines of an idle NDJSON stream
+STREAM_HEARTBEAT = envseconds("STREAM_HEARTBEAT", 15)  # between ping lines of an idle NDJSON stream
 HUB_POOL_SIZE = envint("HUB_POOL_SIZE", 4)
 
 # Jobs.
 WORKER_CONCURRENCY = envint("WORKER_CONCURRENCY", 4)
+JOB_HEARTBEAT = envseconds("JOB_HEARTBEAT", 2)  # between signs of life of a worker
+JOB_STALLED_AFTER = envseconds("JOB_STALLED_AFTER", 10)  # without one, its jobs go to another worker
+JOB_SWEEP_INTERVAL = envseconds("JOB_SWEEP_INTERVAL", 4)  # with the former at most 15 from kill to resume
 
 # Rate limits; off for load tests.
 RATELIMIT_ENABLE = envbool("RATELIMIT_ENABLE", True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 # A worker's heartbeat is written every two seconds; see realtime/jobs.py.
 WORKER_ALIVE = (
@@ -12,11 +14,15 @@ WORKER_ALIVE = (
 )
 
 
+@csrf_exempt
+@require_safe
 async def healthz(request: HttpRequest) -> JsonResponse:
     """The process is up."""
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
+@require_safe
 async def readyz(request: HttpRequest) -> JsonResponse:
     """Requests and jobs are served: the database answers and a worker is alive."""
     problem = await sync_to_async(readiness_problem)()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -32,29 +32,44 @@ class SocketConsumer:
         self._send = send
         self._session = SocketSession(time.monotonic())
         self._followers: dict[UUID, asyncio.Task[None]] = {}
-        self._closed = asyncio.Event()
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writing = asyncio.Lock()
 
     async def run(self, receive: Receive) -> None:
         """Serve the connection until either side closes it."""
         with self._hub.watch_session(self._grant.session_id) as auth_ended:
             tasks = [
-                asyncio.create_task(self._read(receive), name="socket read"),
-                asyncio.create_task(self._keep_time(), name="socket clock"),
-                asyncio.create_task(self._watch_auth(auth_ended), name="socket auth"),
+                self._spawn(self._read(receive), name="socket read"),
+                self._spawn(self._keep_time(), name="socket clock"),
+                self._spawn(self._watch_auth(auth_ended), name="socket auth"),
             ]
             try:
                 now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
                 await self._do(self._session.opened(self._grant.principal_id, now))
-                await self._closed.wait()
+                await self._over
             finally:
                 await cancel([*tasks, *self._followers.values()])
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """A task whose failure ends the connection: a client must not wait on one that lost a part."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._settle)
+        return task
+
+    def _settle(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._over.done():
+            self._over.set_exception(error)
+
+    def _end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
 
     async def _read(self, receive: Receive) -> None:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                self._closed.set()
+                self._end()
                 return
             await self._do(self._session.received(message.get("text"), time.monotonic()))
 
@@ -73,14 +88,14 @@ class SocketConsumer:
                 case Send(data):
                     await self._write([data])
                 case Subscribe(entity_id, channel, cursor):
-                    self._followers[entity_id] = asyncio.create_task(
+                    self._followers[entity_id] = self._spawn(
                         self._follow(entity_id, channel, cursor), name=f"follow {entity_id}"
                     )
                 case Unsubscribe(entity_id):
                     await cancel([self._followers.pop(entity_id, None)])
                 case Close(code):
                     await self._send({"type": "websocket.close", "code": code})
-                    self._closed.set()
+                    self._end()
 
     async def _write(self, frames: list[bytes]) -> None:
         """Frames of one batch stay together."""
@@ -89,7 +104,14 @@ class SocketConsumer:
                 await self._send({"type": "websocket.send", "text": data.decode()})
 
     async def _follow(self, entity_id: UUID, channel: str, cursor: int) -> None:
-        """Replay, confirm with the number of replayed events, then go on live."""
+        """Replay, confirm with the number of replayed events, then go on live until the stream's end."""
+        await self._forward(entity_id, channel, cursor)
+        # A client that was denied, or saw the end, may have subscribed again already.
+        if self._followers.get(entity_id) is asyncio.current_task():
+            del self._followers[entity_id]
+            self._session.ended(entity_id)
+
+    async def _forward(self, entity_id: UUID, channel: str, cursor: int) -> None:
         if not await access.may_follow(self._hub, self._grant.principal_id, channel, entity_id):
             await self._do(self._session.denied(entity_id))
             return
@@ -103,8 +125,6 @@ class SocketConsumer:
                         await self._do(self._session.subscribed(entity_id, channel, replayed))
                     case replay.Gone():
                         await self._do(self._session.denied(entity_id))
-        self._session.ended(entity_id)
-        self._followers.pop(entity_id, None)
 
 
 async def cancel(tasks: Iterable[asyncio.Task[None] | None]) -> None:

@@ -34,7 +34,7 @@ def listen(listener: Listener | None) -> None:
 
 def send_on_commit(stream_id: UUID, seq: int) -> None:
     """Send a hint once the surrounding transaction, if any, is committed."""
-    transaction.on_commit(lambda: send(stream_id, seq))
+    transaction.on_commit(lambda: send(stream_id, seq), robust=True)
 
 
 def send(stream_id: UUID, seq: int) -> None:

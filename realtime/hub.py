@@ -22,7 +22,7 @@ from uuid import UUID
 import psycopg
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
 from realtime import hints
 from realtime.events import stored_line
@@ -54,6 +54,7 @@ ENDED_SESSIONS = """
     LEFT JOIN accounts_session s ON s.id = wanted.id AND s.revoked_at IS NULL AND s.expires_at > now()
     WHERE s.id IS NULL
 """
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError)  # the database is; PoolTimeout is the former
 UNKNOWN = -1  # position of a stream that has not been read yet
 
 Line = tuple[int, bytes]
@@ -210,14 +211,17 @@ class Hub:
             await self._work.wait()
             self._work.clear()
             dirty, self._dirty = self._dirty, set()
-            await self._patiently(partial(self._fetch, dirty))
+            try:
+                await self._patiently(partial(self._fetch, dirty))
+            except Exception:  # without this task nobody hears anything; the sweep will ask again
+                logger.exception("event hub failed to read")
 
     async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
         """Do `step`, again and again while the database is away; followers simply wait."""
         while True:
             try:
                 return await step()
-            except (psycopg.Error, PoolTimeout) as error:
+            except AWAY as error:
                 logger.warning("event hub cannot read the database: %r", error)
                 await asyncio.sleep(RECONNECT_WAIT)
 
@@ -256,7 +260,7 @@ class Hub:
             await asyncio.sleep(SWEEP_INTERVAL)
             try:
                 await self._sweep()
-            except (psycopg.Error, PoolTimeout) as error:
+            except AWAY as error:
                 logger.warning("event hub cannot sweep: %r", error)
 
     async def _sweep(self) -> None:

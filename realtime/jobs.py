@@ -1,17 +1,17 @@
 """Background jobs: how a stream's job is enqueued, worked on, and rescued when its worker dies.
 
-Procrastinate runs the jobs. It does not fence (streams do, by `attempt`), leaves stalled jobs to its
-user, and ends its worker when the database restarts. The last two are dealt with here.
+Procrastinate runs the jobs. It does not fence, leaves stalled jobs to its user, and ends its worker when
+the database restarts. All three are dealt with here; what a job writes is fenced by its stream's `attempt`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
-import psycopg_pool
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import (
@@ -25,23 +25,21 @@ from django.db import (
 from django.utils import timezone
 from procrastinate import RetryStrategy, exceptions
 from procrastinate.contrib.django import app, connector_params
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.tasks import Task
 
-from manticscore import errors
+from manticscore import errors, locks
 from realtime import runs
 from realtime.topics import LONG_LIVED
 
 INTERACTIVE = "interactive"  # somebody is waiting
 BACKGROUND = "background"
 
-HEARTBEAT = 2.0  # seconds between signs of life of a worker
-STALLED_AFTER = 10  # seconds without one
-SWEEP_INTERVAL = 4.0  # seconds; together at most 15 from a kill to the resumed run
 MAX_CRASHES = 3
 DRAIN = 10.0  # seconds a stopping worker waits for its jobs
 RESTART_WAIT = 1.0  # seconds before a failed worker starts again
-SWEEP_LOCK = 7_305_001  # advisory lock: one sweeper at a time
 
 # For tasks: a database that goes away during a run is worth another try from the last checkpoint.
 WHEN_DATABASE_FAILS = RetryStrategy(
@@ -63,12 +61,44 @@ ORPHANED = """
                       WHERE job.lock = s.id::text AND job.status IN ('todo', 'doing'))
 """
 
+# The queue entry, if it is still in the hands of that worker.
+HELD = """
+    WITH held AS (SELECT id FROM procrastinate_jobs
+                  WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing' FOR UPDATE)
+"""
+FINISH = HELD + "SELECT procrastinate_finish_job_v1(id, %(status)s, %(delete_job)s) FROM held"
+RETRY = HELD + (
+    "SELECT procrastinate_retry_job_v2(id, %(retry_at)s, %(priority)s, %(queue)s, %(lock)s) FROM held"
+)
+
 logger = logging.getLogger(__name__)
 
 
 def defer(task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACTIVE) -> None:
     """Enqueue the job of a stream in the current transaction: row and job exist together or not at all."""
     task.configure(lock=str(stream_id), queue=queue).defer(stream_id=str(stream_id))
+
+
+class FencedJobManager(JobManager):
+    """Only the worker that holds a job says what becomes of it; one that was overtaken is not heard."""
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        await self.connector.execute_query_async(
+            FINISH, job_id=job.id, worker_id=job.worker_id, status=status.value, delete_job=delete_job
+        )
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        changes = {"priority": priority, "queue": queue, "lock": lock}
+        await self.connector.execute_query_async(
+            RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=retry_at or timezone.now(), **changes
+        )
 
 
 class Worker:
@@ -95,18 +125,21 @@ class Worker:
         while True:
             try:
                 await self._work()
-            except (psycopg.Error, psycopg_pool.PoolTimeout, exceptions.ConnectorException) as error:
+            except (psycopg.Error, exceptions.ConnectorException) as error:
                 logger.warning("worker lost the database, starting again: %r", error)
+            except Exception:
+                logger.exception("worker failed, starting again")
             await asyncio.sleep(RESTART_WAIT)
 
     async def _work(self) -> None:
         worker_app = app.with_connector(PsycopgConnector(kwargs=connector_params()))
+        worker_app.job_manager = FencedJobManager(worker_app.connector)
         async with worker_app.open_async():
             await worker_app.run_worker_async(
                 concurrency=self._concurrency,
                 install_signal_handlers=False,
-                update_heartbeat_interval=HEARTBEAT,
-                stalled_worker_timeout=STALLED_AFTER,
+                update_heartbeat_interval=settings.JOB_HEARTBEAT,
+                stalled_worker_timeout=settings.JOB_STALLED_AFTER,
                 fetch_job_polling_interval=1.0,
                 shutdown_graceful_timeout=DRAIN,
             )
@@ -115,9 +148,11 @@ class Worker:
         while True:
             try:
                 await sync_to_async(sweep, thread_sensitive=False)()
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError, exceptions.ConnectorException) as error:
                 logger.warning("cannot look for stalled jobs: %r", error)
-            await asyncio.sleep(SWEEP_INTERVAL)
+            except Exception:
+                logger.exception("the search for stalled jobs failed")
+            await asyncio.sleep(settings.JOB_SWEEP_INTERVAL)
 
 
 def sweep() -> None:
@@ -128,13 +163,13 @@ def sweep() -> None:
     close_old_connections()
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.SWEEP])
             if not cursor.fetchone()[0]:
                 return
-            cursor.execute(STALLED, [STALLED_AFTER])
+            cursor.execute(STALLED, [settings.JOB_STALLED_AFTER])
             for job_id, lock, attempts in cursor.fetchall():
                 rescue(job_id, lock, crashes=attempts + 1)
-            cursor.execute(ORPHANED, [list(LONG_LIVED), STALLED_AFTER])
+            cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
             for (stream_id,) in cursor.fetchall():
                 logger.error("stream %s is open but has no job", stream_id)
                 runs.abandon(stream_id, errors.InternalError())

@@ -88,13 +88,16 @@ class Event(models.Model):
 
 
 class StageResult(models.Model):
-    """Checkpoint: the output of a completed stage, so that a resumed run does not repeat it."""
+    """Checkpoint: the output of a stage, so that a resumed run does not repeat it.
+
+    Null for a stage that failed without blocking the run.
+    """
 
     pk = models.CompositePrimaryKey("stream_id", "stage")
     stream = models.ForeignKey(Stream, on_delete=models.CASCADE, related_name="stage_results", db_index=False)
     stage = models.CharField(max_length=40)
     attempt = models.PositiveIntegerField()
-    output: models.JSONField[Any, Any] = models.JSONField()
+    output: models.JSONField[Any, Any] = models.JSONField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:

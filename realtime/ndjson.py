@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from uuid import UUID
@@ -29,14 +30,16 @@ async def events_response(
 
     `entity_field` is the name under which `stream_start` carries the entity's id, as `job_id`.
     """
-    cursor = parse_cursor(request.GET.get("cursor", ""))
+    token = sessions.bearer_token(request.headers.get("Authorization", ""))
     hub = await hubs.current()
-    grant = await access.grant(hub, sessions.bearer_token(request.headers.get("Authorization", "")))
+    grant = await access.grant(hub, token)
+    cursor = parse_cursor(request.GET.get("cursor", ""))
     if not await access.may_follow(hub, grant.principal_id, channel, stream_id):
         raise errors.NotFound()
     start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
+    lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
     return StreamingHttpResponse(
-        body(hub, grant, stream_id, cursor, frame("stream_start", start)),
+        nothing() if request.method == "HEAD" else lines,
         content_type="application/x-ndjson",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
@@ -46,7 +49,7 @@ def parse_cursor(text: str) -> int:
     """The number of the last event received; nothing means 0. Raises Unprocessable."""
     if not text:
         return 0
-    if not (text.isascii() and text.isdigit()) or int(text[:20]) > MAX_CURSOR:
+    if not re.fullmatch("[0-9]{1,19}", text) or int(text) > MAX_CURSOR:
         raise errors.Unprocessable("cursor must be a whole number from 0")
     return int(text)
 
@@ -61,6 +64,13 @@ async def body(
         with hub.watch_session(grant.session_id) as ended:
             async for lines in beating(steps, ended):
                 yield b"\n".join(lines) + b"\n"
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    """The body of an answer to HEAD, which must not wait for the stream's end."""
+    lines: tuple[bytes, ...] = ()
+    for line in lines:
+        yield line
 
 
 async def beating(steps: AsyncIterator[replay.Step], ended: asyncio.Event) -> AsyncIterator[list[bytes]]:

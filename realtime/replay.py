@@ -44,7 +44,7 @@ async def follow(hub: Hub, stream_id: UUID, cursor: int) -> AsyncGenerator[Step]
     with hub.watch(stream_id) as topic:
         await positioned(topic)
         cursor, problem = check_cursor(topic, cursor)
-        if problem:
+        if problem and not topic.missing:
             yield Lines([frame("reset", {"entity_id": str(stream_id), "reason": problem})])
         start, stored = cursor, max(cursor, topic.head)
         caught_up = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,7 +20,7 @@ CLAIM = """
 """
 
 
-def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], context: Context) -> bool:
+def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], make_context: Callable[[], Context]) -> bool:
     """Run the pipeline on a stream; False when there is nothing (left) to do for this execution.
 
     A job that was delivered twice finds the stream closed; one that was presumed dead and overtaken
@@ -29,8 +30,12 @@ def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], context: Context
     if journal is None:
         return False
     try:
+        with pipeline.defects_as_errors("the start of the run"):
+            context = make_context()
         steps.run(context, journal)
-    except publish.Superseded:
+    except errors.PipelineError as error:
+        pipeline.finish_with_error(journal, error)
+    except pipeline.Superseded:
         return False
     return True
 

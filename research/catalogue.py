@@ -26,9 +26,14 @@ VECTORS = DATA / "catalogue.npz"
 
 
 def load() -> int:
-    """Store and index the catalogue; returns how many products are new or changed. 0 when it is loaded."""
+    """Store and index the catalogue; returns how many products are new or changed. 0 when it is loaded.
+
+    A corpus whose indexing was interrupted, or whose model has come or gone since, is indexed again.
+    """
     digest = file_digest()
     if CorpusState.objects.filter(pk=1, catalogue=digest).exists():
+        if not indexing.is_complete():
+            indexing.index()
         return 0
     tally = importing.Tally()
     for batch in importing.batches(records()):

@@ -16,6 +16,7 @@ from research import spaces
 from research.analyst import lexical
 from research.analyst.documents import Document, Hit, Passage, Pool, Vector
 from research.models import CorpusState, Source, Term
+from research.models.source import DIMENSIONS
 
 NEAREST_BY_VECTOR = 200
 NEAREST_BY_WORDS = 100
@@ -61,13 +62,15 @@ class PostgresCorpus:
             ids |= self._nearest_by_vector(vector)
         rows = Source.objects.filter(id__in=ids).order_by("id").values_list("id", "vector", "terms")
         found = list(rows)
-        matrix = np.array([vector for _, vector, _ in found], dtype=np.float32).reshape(len(found), -1)
+        matrix = np.array([vector for _, vector, _ in found], dtype=np.float32)
+        matrix = matrix.reshape(len(found), DIMENSIONS)
         scores = lexical.bm25(weights, [stems for _, _, stems in found], self._state.mean_length)
         return Pool([str(source_id) for source_id, _, _ in found], matrix, scores)
 
     def documents(self, ids: Sequence[str]) -> list[Document]:
-        """The documents in the order of `ids`; one that was deleted meanwhile is left out."""
-        sources = Source.objects.filter(id__in=ids).defer("terms").prefetch_related("passages")
+        """The documents in the order of `ids`; one that was deleted or changed meanwhile is left out."""
+        sources = Source.objects.filter(id__in=ids, vector_model=self.space).defer("terms")
+        sources = sources.prefetch_related("passages")
         found = {str(source.pk): as_document(source) for source in sources}
         return [found[source_id] for source_id in ids if source_id in found]
 

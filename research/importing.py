@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from django.db import transaction
 
+from manticscore.lib import storable
 from research.analyst import text as texts
 from research.models import Passage, Source
 
@@ -118,7 +119,7 @@ def read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
             try:
                 row = next(rows, None)
             except csv.Error as error:
-                yield rows.line_num, BadRecord(f"not valid CSV: {error}")
+                yield rows.reader.line_num, BadRecord(f"not valid CSV: {error}")
                 continue
             if row is None:
                 return
@@ -130,7 +131,9 @@ def read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
 
 def parse(row: Mapping[str, Any]) -> Record:
     """Check one record. `text`, `description` or `sentences` says what the product is."""
-    refuse_unstorable(row)
+    objection = storable.objection(row)
+    if objection:
+        raise BadRecord(objection)
     return Record(
         key=required(row, "id", MAX_ID),
         name=required(row, "name", MAX_NAME),
@@ -181,6 +184,8 @@ def url(row: Mapping[str, Any]) -> str:
     value = required(row, "url", MAX_URL)
     if not value.lower().startswith(("http://", "https://")):
         raise BadRecord("url must begin with http:// or https://")
+    if not texts.registrable_domain(value):
+        raise BadRecord("url names no host")
     return value
 
 
@@ -226,7 +231,7 @@ def facts(row: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def number(value: Any, name: str) -> int | float:
+def quantity(value: Any, name: str) -> int | float:
     try:
         amount = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):
@@ -259,7 +264,7 @@ def by_month(value: Any, name: str) -> dict[str, int | float]:
             value = None
     if not isinstance(value, dict) or not all(MONTH.fullmatch(month) for month in value):
         raise BadRecord(f'{name} must be an object like {{"2026-01": 12}}')
-    return {month: number(count, name) for month, count in value.items()}
+    return {month: quantity(count, name) for month, count in value.items()}
 
 
 def plain(value: Any, name: str) -> str:
@@ -270,30 +275,14 @@ def plain(value: Any, name: str) -> str:
 
 MONTH = re.compile(r"[12][0-9]{3}-(0[1-9]|1[0-2])")
 FACTS: dict[str, Callable[[Any, str], Any]] = {
-    "stars": number,
-    "downloads": number,
+    "stars": quantity,
+    "downloads": quantity,
     "archived": truth,
     "licenses": names,
     "platforms": names,
     "commits_by_month": by_month,
     "source_code_url": plain,
 }
-
-
-def refuse_unstorable(value: Any) -> None:
-    """PostgreSQL can store neither U+0000 nor half a surrogate pair."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise BadRecord("contains U+0000")
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise BadRecord("contains an unpaired surrogate")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            refuse_unstorable(name)
-            refuse_unstorable(item)
-    elif isinstance(value, list):
-        for item in value:
-            refuse_unstorable(item)
 
 
 def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -311,6 +300,8 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 def store(origin: str, records: list[Record]) -> Tally:
     """Create or update sources by origin and key. A changed text loses its vectors until it is indexed."""
     tally = Tally()
+    new: list[Source] = []
+    passages: list[Passage] = []
     unique = {record.key: record for record in records}
     known = Source.objects.select_for_update().filter(origin=origin, key__in=unique).order_by("id")
     existing = {source.key: source for source in known}
@@ -318,7 +309,8 @@ def store(origin: str, records: list[Record]) -> Tally:
         source = existing.get(key)
         values = columns(record)
         if source is None:
-            source = Source.objects.create(id=Source.id_for(origin, key), origin=origin, key=key, **values)
+            source = Source(id=Source.id_for(origin, key), origin=origin, key=key, **values)
+            new.append(source)
             tally.created += 1
         elif all(getattr(source, name) == value for name, value in values.items()):
             tally.unchanged += 1
@@ -327,10 +319,12 @@ def store(origin: str, records: list[Record]) -> Tally:
             Source.objects.filter(pk=source.pk).update(**values, vector=None, vector_model="")
             source.passages.all().delete()
             tally.updated += 1
-        Passage.objects.bulk_create(
+        passages += [
             Passage(source_id=source.pk, start=span.start, end=span.end)
             for span in texts.sentences(record.text)
-        )
+        ]
+    Source.objects.bulk_create(new)
+    Passage.objects.bulk_create(passages)
     return tally
 
 

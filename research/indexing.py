@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from django.db import connection, transaction
 from django.db.models import Avg, Count, F, Func, IntegerField, QuerySet
 
+from manticscore import locks
 from research import spaces
 from research.analyst import text as texts
 from research.analyst.documents import Embed, Vector
@@ -15,7 +16,8 @@ from research.models import CorpusState, EmbeddingSpace, Passage, Source, Term
 
 LEAD_WORDS = 60
 BATCH = 64
-INDEX_LOCK = 7_305_002  # advisory lock: one index run at a time
+FITTED_ON = 4000  # texts
+MAX_STEM = 100  # characters; longer ones are no words, and PostgreSQL cannot index them
 
 Progress = Callable[[int, int], None]
 
@@ -27,13 +29,17 @@ def index(progress: Progress = lambda done, total: None) -> int:
     where it stopped. A space fitted on the corpus changes with it, so everything is embedded anew and
     appears in one step.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [INDEX_LOCK])
-        try:
-            count = index_with_minilm(progress) if spaces.minilm() else index_with_corpus(progress)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [INDEX_LOCK])
-    return count
+    with locks.exclusive(locks.INDEX):
+        return index_with_minilm(progress) if spaces.minilm() else index_with_corpus(progress)
+
+
+def is_complete() -> bool:
+    """Whether every source has its vectors, in the space that this installation can embed queries in."""
+    state = CorpusState.objects.filter(pk=1).first()
+    if state is None or state.space_id is None:
+        return False
+    possible = (state.space_id == spaces.MINILM) == (spaces.minilm() is not None)
+    return possible and not Source.objects.exclude(vector_model=state.space_id).exists()
 
 
 def index_with_minilm(progress: Progress) -> int:
@@ -43,25 +49,45 @@ def index_with_minilm(progress: Progress) -> int:
     for start in range(0, len(stale), BATCH):
         with transaction.atomic():
             embed_sources(Source.objects.filter(id__in=stale[start : start + BATCH]), space, embed)
+            if start + BATCH >= len(stale):
+                refresh_statistics(space)  # with the last vectors, so that no interruption leaves it out
         progress(min(start + BATCH, len(stale)), len(stale))
-    if stale or CorpusState.objects.filter(space=space).first() is None:
+    if not stale and not CorpusState.objects.filter(space=space).exists():
         refresh_statistics(space)
     return len(stale)
 
 
 @transaction.atomic
 def index_with_corpus(progress: Progress) -> int:
+    with connection.cursor() as cursor:
+        # Fitting and embedding are minutes of silence for the database when the corpus is large.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     sources = Source.objects.order_by("id")
     content = [lead(name, text) for name, text in sources.values_list("name", "text")]
     if not content:
         return 0
-    space, embed = spaces.fit(content)
+    space, embed = spaces.fit(sample(content) + leads_of_background(content))
     count = sources.exclude(vector_model=space.id).count()
     if count:
         embed_sources(sources, space, embed)
         progress(count, count)
         refresh_statistics(space)
     return count
+
+
+def sample(content: Sequence[str]) -> list[str]:
+    """At most FITTED_ON texts, evenly from all: more teach little, and the fit holds them all in memory."""
+    step = max(1, -(-len(content) // FITTED_ON))
+    return list(content[::step])
+
+
+def leads_of_background(content: Sequence[str]) -> list[str]:
+    """The catalogue's products are told by the same words, so they help to learn which belong together."""
+    from research import catalogue  # it is stored and indexed through this module
+
+    known = set(content)
+    leads = [lead(record.name, record.text) for record in catalogue.records()]
+    return [text for text in leads if text not in known]
 
 
 def lead(name: str, text: str) -> str:
@@ -95,11 +121,15 @@ def save_vectors(
     for source, vector in zip(sources, vectors[: len(sources)], strict=True):
         source.vector = vector
         source.vector_model = space.id
-        source.terms = texts.stems(f"{source.name}: {source.text}")
+        source.terms = terms(source)
     for passage, vector in zip(passages, vectors[len(sources) :], strict=True):
         passage.vector = vector
     Source.objects.bulk_update(sources, ["vector", "vector_model", "terms"], batch_size=BATCH)
     replace_passages(passages)
+
+
+def terms(source: Source) -> list[str]:
+    return [stem for stem in texts.stems(f"{source.name}: {source.text}") if len(stem) <= MAX_STEM]
 
 
 def replace_passages(passages: Sequence[Passage]) -> None:

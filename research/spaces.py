@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -46,15 +46,23 @@ def embedder(space: str) -> Embed:
         return model.embed
     if space == NONE:
         return nothing
-    return fitted(space)
+    lsa = fitted(space)
+    return lambda texts: padded(lsa.embed(texts))
+
+
+def embed_terms(space: str, terms: Mapping[str, float]) -> Vector | None:
+    """The vector of weighted terms; None in a space whose model reads sentences, not terms."""
+    if space in (MINILM, NONE):
+        return None
+    one: Vector = padded(fitted(space).embed_terms([terms]))[0]
+    return one
 
 
 @lru_cache(maxsize=2)
-def fitted(space: str) -> Embed:
-    """The embedder of a space fitted on the corpus, from its stored state."""
+def fitted(space: str) -> LSA:
+    """The model of a space fitted on the corpus, from its stored state."""
     state = bytes(EmbeddingSpace.objects.get(pk=space).state or b"")
-    model = LSA.from_state(dict(np.load(io.BytesIO(state), allow_pickle=False)))
-    return lambda texts: padded(model.embed(texts))
+    return LSA.from_state(dict(np.load(io.BytesIO(state), allow_pickle=False)))
 
 
 def fit(texts: Sequence[str]) -> tuple[EmbeddingSpace, Embed]:

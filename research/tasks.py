@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from procrastinate.contrib.django import app
@@ -15,4 +16,4 @@ from research.pipeline import market
 def run_research(stream_id: str) -> None:
     job = ResearchJob.objects.filter(pk=UUID(stream_id)).first()
     if job is not None:  # deleted while it waited
-        runs.execute(job.pk, market.pipeline(), market.context(job))
+        runs.execute(job.pk, market.pipeline(), partial(market.context, job))

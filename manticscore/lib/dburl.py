@@ -14,12 +14,15 @@ DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host"
 def parse(url: str) -> tuple[dict[str, str], dict[str, Any]]:
     """Split a PostgreSQL URL into Django's own keys and libpq options.
 
-    Raises ImproperlyConfigured when PostgreSQL's client library cannot read the URL.
+    Raises ImproperlyConfigured when PostgreSQL's client library cannot read the URL; the message leaves
+    out the library's own, which quotes the URL with its password.
     """
     try:
         parameters = conninfo_to_dict(url)
-    except ProgrammingError as error:
-        raise ImproperlyConfigured(f"DATABASE_URL is not a PostgreSQL URL: {error}") from None
+    except ProgrammingError:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not a PostgreSQL URL like postgresql://user:password@host:5432/name"
+        ) from None
     if "dbname" not in parameters:
         raise ImproperlyConfigured("DATABASE_URL names no database")
     names = {DJANGO_NAMES[key]: str(value) for key, value in parameters.items() if key in DJANGO_NAMES}

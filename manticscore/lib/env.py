@@ -7,21 +7,24 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
-FALSE = {"0", "false", "no", "off", ""}
+FALSE = {"0", "false", "no", "off"}
 
 
 def envstr(name: str, default: str = "") -> str:
     """The variable's text. `NAME_FILE` may point at a file that holds it instead."""
     path = os.environ.get(f"{name}_FILE")
     if path:
-        with open(path) as file:
-            return file.read().strip()
+        try:
+            with open(path) as file:
+                return file.read().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error}") from None
     return os.environ.get(name) or default
 
 
 def envbool(name: str, default: bool) -> bool:
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     if value.lower() in TRUE:
         return True
@@ -38,6 +41,18 @@ def envint(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}") from None
+
+
+def envseconds(name: str, default: float) -> float:
+    """A length of time; zero and less are mistakes."""
+    value = os.environ.get(name)
+    try:
+        seconds = float(value) if value else default
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be a positive number of seconds, not {value!r}")
+    return seconds
 
 
 def envlist(name: str, default: list[str]) -> list[str]:

@@ -1,17 +1,19 @@
-"""Named crash points: where a test makes the process die as if it were killed.
+"""Named crash points: where a test makes the process die, or freeze, as if from outside.
 
-`CRASH_AT=analyze:computed` ends the process, without any clean-up, the first time that point is reached
-after the marker file named by `CRASH_ONCE` is absent; the marker keeps the restarted process alive.
+`CRASH_AT=analyze:computed` sends the process SIGKILL, or what CRASH_SIGNAL names, when that point is
+reached. With CRASH_ONCE it happens one time only: the file of that name, made then, keeps every other
+process alive.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
-KILLED = 137
 _point = os.environ.get("CRASH_AT")
 _marker = os.environ.get("CRASH_ONCE")
+_signal = signal.Signals[os.environ.get("CRASH_SIGNAL", "SIGKILL")]
 
 
 def crash_point(name: str) -> None:
@@ -23,4 +25,4 @@ def crash_point(name: str) -> None:
             Path(_marker).touch(exist_ok=False)
         except FileExistsError:
             return
-    os._exit(KILLED)
+    os.kill(os.getpid(), _signal)

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ('pk', models.CompositePrimaryKey('stream_id', 'stage', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('stage', models.CharField(max_length=40)),
                 ('attempt', models.PositiveIntegerField()),
-                ('output', models.JSONField()),
+                ('output', models.JSONField(null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('stream', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='stage_results', to='realtime.stream')),
             ],

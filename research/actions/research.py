@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Principal
+from manticscore import errors
 from realtime import jobs
 from realtime.models import Stream
 from realtime.topics import Channel
@@ -19,7 +20,12 @@ TITLE_LENGTH = 120
 
 @transaction.atomic
 def start(*, owner: Principal, idea: str, mode: str, project_id: uuid.UUID | None = None) -> ResearchJob:
-    """Create the job, its stream and its queue entry: all of them, or none."""
+    """Create the job, its stream and its queue entry: all of them, or none.
+
+    Raises NotFound for a project that is not the owner's: the job's events are numbered in its stream too.
+    """
+    if project_id is not None and not owns_project(owner, project_id):
+        raise errors.NotFound()
     stream = Stream.objects.create(
         id=uuid.uuid4(),
         owner=owner,
@@ -33,3 +39,7 @@ def start(*, owner: Principal, idea: str, mode: str, project_id: uuid.UUID | Non
     jobs.defer(run_research, stream.id)
     stream.refresh_from_db()  # the database's own times
     return job
+
+
+def owns_project(owner: Principal, project_id: uuid.UUID) -> bool:
+    return Stream.objects.owned_by(owner.pk).filter(id=project_id, channel=Channel.PROJECT).exists()

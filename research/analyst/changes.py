@@ -25,6 +25,8 @@ MIN_WEIGHT = 0.05
 # A change loses half its weight in this many years; one without a year counts as this old.
 HALF_LIFE_YEARS = 3.0
 UNDATED_YEARS = 3.0
+# What changed longer ago is how the market is, not how it changes.
+MAX_AGE_YEARS = 6
 ADJACENT_SHARE = 0.5
 
 
@@ -65,7 +67,8 @@ CHANGES: tuple[tuple[Kind, float, re.Pattern[str]], ...] = (
         "acquisition",
         0.9,
         _any_of(
-            r"\b(?:acquired|acquires|acquisition (?:of|by)|was bought|bought (?:by|a majority))\b",
+            r"\b(?:acquired|acquires|acquisition (?:of|by)|was bought)\b",
+            r"(?<!is )(?<!are )\bbought (?:by|a majority)\b",
             r"\b(?:taken over by|merged with|completed its purchase|majority stake)\b",
         ),
     ),
@@ -128,6 +131,10 @@ _FOR_WHOM = re.compile(
 )
 
 
+# "Even if servers are breached" reports nothing.
+_SUPPOSED = re.compile(r"\b(?:if|in case|whenever|in the event)\b[^,;.]*$", re.IGNORECASE)
+
+
 def classify(sentence: str) -> tuple[Kind, float] | None:
     """Kind of signal and its base weight, None for a sentence that reports no change."""
     # "For shops that find X too heavy" complains about somebody else.
@@ -136,7 +143,8 @@ def classify(sentence: str) -> tuple[Kind, float] | None:
     if is_complaint(sentence):
         return "complaint", COMPLAINT_WEIGHT
     for kind, weight, pattern in CHANGES:
-        if pattern.search(sentence):
+        match = pattern.search(sentence)
+        if match and not _SUPPOSED.search(sentence, 0, match.start()):
             return kind, weight
     return ("complaint", LACK_WEIGHT) if _LACK.search(sentence) else None
 
@@ -186,6 +194,8 @@ def _signal(
         return None
     kind, base = reading
     year = stated_year(passage.text, as_of)
+    if kind != "complaint" and year is not None and as_of.year - year > MAX_AGE_YEARS:
+        return None
     nearness = float((facet_vectors @ passage.vector).max()) if len(facet_vectors) else 0.0
     timely = 1.0 if kind == "complaint" else _recency(year, as_of)
     share = ADJACENT_SHARE if entity.adjacent else 1.0
@@ -195,11 +205,16 @@ def _signal(
         id=quotes.identity("signal", document.id, passage.start, passage.end),
         kind=kind,
         competitor_id=entity.id if entity.id in known else None,
-        text=f"{entity.name}: {passage.text}",
+        text=_attributed(entity, passage.text),
         year=year,
         weight=round(weight, 4),
         evidence=[quotes.build(document, passage.start, passage.end, judgement.weight, role)],
     )
+
+
+def _attributed(entity: Entity, sentence: str) -> str:
+    """The sentence, with the product's name where it does not open with it."""
+    return sentence if sentence.startswith(entity.names) else f"{entity.name}: {sentence}"
 
 
 def _recency(year: int | None, as_of: date) -> float:

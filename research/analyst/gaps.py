@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from research.analyst import changes, quotes
-from research.analyst.features import Line, Row, best_quotes, judge_line, lines
+from research.analyst import quotes
+from research.analyst.features import Row, best_quotes, judge_line
+from research.analyst.lines import Line, lines
+from research.analyst.phrases import says_for_whom
 from research.analyst.players import GAINING, Entity, core
 from research.analyst.text import words
 from research.schemas import Competitor, Gap, Page, Quote
@@ -25,14 +27,22 @@ MAX_TO_READ = 5
 MAX_BEHIND = 0.05
 # A product with this many sentences is described well enough for its silence to mean something.
 FULL_DESCRIPTION = 20
+# A catalogue's digest is written to cover a product, limits and all, in about a dozen sentences; what
+# it leaves out was weighed and found minor. A product's own page of that length is an excerpt.
+FULL_DIGEST = 10
 CONFIDENCE_SCALE = 6.0
 MIN_CONFIDENCE = 0.5
 IDEA_SHARE, COMPLAINT_SHARE, MOMENTUM_SHARE = 0.5, 0.3, 0.2
-# What half of the market states is no gap, whatever the demand.
+# What a third of the market states is no gap, whatever the demand. Supply is smoothed upwards where
+# little was read, so its bound is higher.
+MANY = 0.34
 MOST = 0.5
 RARE = 0.25
+MADE_FOR = "made for "
 # What only one product ever speaks of is no topic of the market.
 MIN_MENTIONS = 2
+# One product's lack is its weakness; when several lack it or draw complaints, it is white space.
+MIN_DISCONTENT = 2
 MIN_OPPORTUNITY = 0.05
 MIN_DEMAND_PER_SUPPLY = 0.5
 COMMON = 0.3
@@ -63,10 +73,11 @@ class Market:
 
     def __init__(self, entities: Sequence[Entity], competitors: Sequence[Competitor]) -> None:
         self.core = core(entities)
+        self.fits = any(not entity.adjacent for entity in entities)
         self.momentum = {row.id: row.momentum for row in competitors}
         self.described = {entity.id: _described(entity) for entity in self.core}
         self.effective = sum(self.described.values())
-        self.complaints = [line for line in lines(self.core) if changes.is_complaint(line.passage.text)]
+        self.complaints = [line for line in lines(self.core) if line.complains]
 
     @property
     def confidence(self) -> float:
@@ -88,8 +99,11 @@ class Market:
 
 
 def _described(entity: Entity) -> float:
-    sentences = sum(len(document.passages) for document, _ in entity.sources)
-    return min(1.0, sentences / FULL_DESCRIPTION) * entity.relevance
+    share = sum(
+        len(document.passages) / (FULL_DIGEST if document.kind == "catalogue" else FULL_DESCRIPTION)
+        for document, _ in entity.sources
+    )
+    return min(1.0, share) * entity.relevance
 
 
 def gaps(rows: Sequence[Row], entities: Sequence[Entity], competitors: Sequence[Competitor]) -> list[Gap]:
@@ -114,19 +128,23 @@ def _rank(gap: Gap) -> tuple[float, str]:
 def _gap(row: Row, market: Market, top_weight: float) -> Gap | None:
     complaining = _complaints(row, market)
     weighing = weigh(row, market, top_weight, len(complaining))
-    if not _is_candidate(row, weighing):
+    if not _is_candidate(row, weighing, market):
         return None
     evidence = _evidence(row, market, complaining)
     if not evidence:
         return None
     return _built(
         id=quotes.identity("gap", row.topic.id),
-        label=row.topic.label,
+        label=f"{MADE_FOR}{row.topic.label}" if _is_audience(row) else row.topic.label,
         weighing=weighing,
         reasons=_reasons(row, weighing, market),
         evidence=evidence,
         to_read=_to_read(row, market),
     )
+
+
+def _is_audience(row: Row) -> bool:
+    return row.topic.facet is not None and row.topic.facet.type == "audience"
 
 
 def _built(
@@ -169,18 +187,22 @@ def weigh(row: Row, market: Market, top_weight: float, complaints: int) -> Weigh
     )
 
 
-def _is_candidate(row: Row, weighing: Weighing) -> bool:
+def _is_candidate(row: Row, weighing: Weighing, market: Market) -> bool:
     share = weighing.stated / weighing.products
-    if share >= MOST or weighing.supply >= MOST or weighing.opportunity < MIN_OPPORTUNITY:
+    if share >= MANY or weighing.supply >= MOST or weighing.opportunity < MIN_OPPORTUNITY:
         return False
     if weighing.demand < MIN_DEMAND_PER_SUPPLY * weighing.supply:
         return False
     if row.topic.facet is not None:
         # Every core product passed the judge for the core of the idea: silence means other words.
         return row.topic.facet.type != "core" or weighing.stated == 0
+    if not market.fits:
+        # What products of other markets lack says nothing about this one.
+        return False
     if weighing.stated + weighing.denied + weighing.complaints < MIN_MENTIONS:
         return False
-    return weighing.denied + weighing.complaints > 0 or (0 < share <= RARE and weighing.demand > 0)
+    discontent = weighing.denied + weighing.complaints
+    return discontent >= MIN_DISCONTENT or (0 < share <= RARE and weighing.demand > 0 and not discontent)
 
 
 def _complaints(row: Row, market: Market) -> list[Line]:
@@ -209,8 +231,14 @@ def _evidence(row: Row, market: Market, complaining: Sequence[Line]) -> list[Quo
 
 
 def _nearest(row: Row, market: Market) -> list[Quote]:
-    """The closest passages: the best there is to see."""
+    """The closest passages: the best there is to see.
+
+    Where an audience is missed, those that say for whom products are.
+    """
     found = [line for line in lines(market.core) if judge_line(row.topic, line).state != "absent"]
+    telling = says_for_whom if _is_audience(row) else None
+    found = [line for line in found if telling is None or telling(line.passage.text)] or found
+    found = [line for line in found if line.plain] or found
     ranked = sorted(
         found,
         key=lambda line: (-_cosine(row, line), line.quote().evidence_id),
@@ -234,7 +262,7 @@ def _to_read(row: Row, market: Market) -> list[Page]:
 
 
 def _reasons(row: Row, weighing: Weighing, market: Market) -> list[str]:
-    reasons = [_supply_reason(weighing)]
+    reasons = [_audience_reason(weighing) if _is_audience(row) else _supply_reason(weighing)]
     if row.topic.facet is not None:
         reasons.append(f"The idea asks for it; it carries {row.topic.facet.weight:.0%} of the idea's weight.")
     if weighing.denied:
@@ -244,9 +272,7 @@ def _reasons(row: Row, weighing: Weighing, market: Market) -> list[str]:
         reasons.append(f"Users of {_products(weighing.complaints)} complain about it.")
     gaining = market.gaining(market.stating(row))
     if gaining:
-        reasons.append(
-            f"{gaining} of the {weighing.stated} that state it {_verb(gaining, 'is', 'are')} gaining."
-        )
+        reasons.append(f"{gaining} of these {_verb(gaining, 'is', 'are')} gaining.")
     reasons.append(_confidence_reason(weighing, market))
     return reasons
 
@@ -256,6 +282,13 @@ def _supply_reason(weighing: Weighing) -> str:
         return f"None of {_products(weighing.products)} says it has this."
     verb = _verb(weighing.stated, "says it has", "say they have")
     return f"{weighing.stated} of {_products(weighing.products)} {verb} this."
+
+
+def _audience_reason(weighing: Weighing) -> str:
+    if not weighing.stated:
+        return f"None of {_products(weighing.products)} says it is for them."
+    verb = _verb(weighing.stated, "says it is", "say they are")
+    return f"{weighing.stated} of {_products(weighing.products)} {verb} for them."
 
 
 def _confidence_reason(weighing: Weighing, market: Market) -> str:
@@ -277,9 +310,13 @@ def _verb(count: int, one: str, many: str) -> str:
 
 
 def _pair_gaps(rows: Sequence[Row], market: Market, top_weight: float) -> list[Gap]:
-    """Two common topics that products seldom combine although somebody asks for one of them."""
+    """Two things the idea asks for that are common, but seldom combined.
+
+    Pairs with what the idea does not mention come out by chance and by the dozen.
+    """
     total = len(market.core)
-    common = [row for row in rows if COMMON <= len(market.stating(row)) / total < 1.0]
+    asked = [row for row in rows if row.topic.facet and row.topic.facet.type not in {"core", "audience"}]
+    common = [row for row in asked if COMMON <= len(market.stating(row)) / total < 1.0]
     found = [
         gap for a, b in combinations(common, 2) if (gap := _pair_gap(a, b, market, top_weight)) is not None
     ]
@@ -287,8 +324,7 @@ def _pair_gaps(rows: Sequence[Row], market: Market, top_weight: float) -> list[G
 
 
 def _pair_gap(a: Row, b: Row, market: Market, top_weight: float) -> Gap | None:
-    audience = any(row.topic.facet and row.topic.facet.type == "audience" for row in (a, b))
-    if audience or not (a.topic.facet or b.topic.facet) or _overlap(a.topic.label, b.topic.label):
+    if _overlap(a.topic.label, b.topic.label):
         return None
     both = sorted(set(market.stating(a)) & set(market.stating(b)))
     expected = len(market.stating(a)) * len(market.stating(b)) / len(market.core)

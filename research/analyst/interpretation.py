@@ -26,7 +26,12 @@ MIN_CONTENT_WORDS = 2
 MAX_GIBBERISH = 0.6
 SHARPNESS = 8.0
 CATEGORY_PRIOR = 3.0
-FALLBACK_LABEL_LENGTH = 80
+MAX_FACET_LENGTH = 80
+# Neighbours this near are unrelated, and as near as this they describe the same thing.
+FAR, NEAR = 0.2, 0.6
+NEAREST = 3
+# A product's name that so small a share of the corpus uses is no ordinary word.
+MAX_NAME_SHARE = 0.01
 
 
 class EmptyIdea(Exception):
@@ -70,15 +75,26 @@ _REQUEST = re.compile(
 )
 
 
-_HIDDEN = ("Cc", "Cf")
+_HIDDEN = ("Cc", "Cf", "Cs")
+_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[a-z][^<>]*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r"\b(?:https?://|www\.)[^\s<>\"']+", re.IGNORECASE)
+
+
+def _site_name(address: re.Match[str]) -> str:
+    """What an address says in words: "notion" for "https://www.notion.so/product"."""
+    url = address[0] if "://" in address[0] else f"https://{address[0]}"
+    return text.registrable_domain(url).partition(".")[0]
 
 
 def _clean(idea: str) -> str:
-    """Compatibility forms folded, control and zero-width characters removed.
+    """Compatibility forms folded; control and zero-width characters, markup and addresses removed.
 
     The joiners U+200C and U+200D stay: Persian and the Indic scripts spell with them.
     """
     folded = unicodedata.normalize("NFKC", idea)
+    folded = _TAG.sub(" ", _SCRIPT.sub(" ", folded)) if "<" in folded else folded
+    folded = _ADDRESS.sub(_site_name, folded)
     return "".join(c for c in folded if c in "\n\t\u200c\u200d" or unicodedata.category(c) not in _HIDDEN)
 
 
@@ -196,6 +212,17 @@ def is_gibberish(idea: str, vocabulary: Vocabulary) -> bool:
     return bool(words) and (not lettered or noise > MAX_GIBBERISH * len(lettered))
 
 
+_CODE_MARK = re.compile(r"\w\([^()\n]*\)|[{}]\s*$|;(?=\s*(?:$|--))|[=!<>+*/-]=|=>|--(?=\s*$)", re.MULTILINE)
+MIN_CODE_MARKS = 2
+WORDS_PER_CODE_MARK = 3
+
+
+def is_code(idea: str) -> bool:
+    """Whether calls, braces and operators stand at every third word: a program, not prose."""
+    marks = len(_CODE_MARK.findall(idea))
+    return marks >= MIN_CODE_MARKS and WORDS_PER_CODE_MARK * marks >= len(text.words(idea))
+
+
 def _names_market(words: Sequence[str], slugs: Iterable[str], product_names: Iterable[str]) -> bool:
     """Whether a word is a category or part of its name, or the words are a product's name."""
     labels = (label for slug in slugs for label in (slug, slug.replace("-", " ")))
@@ -220,7 +247,7 @@ def is_too_short(idea: str, slugs: Iterable[str], product_names: Iterable[str]) 
 
 # What a word says about the words that follow it.
 _MARKERS: Mapping[str, FacetType] = {
-    **dict.fromkeys(["for", "aimed", "für", "pour", "para", "voor", "för"], "audience"),
+    **dict.fromkeys(["for", "among", "aimed", "für", "pour", "para", "voor", "för"], "audience"),
     **dict.fromkeys(["without", "no", "not", "never", "ohne", "sans", "zonder"], "constraint"),
     **dict.fromkeys(
         ["with", "using", "via", "by", "through", "powered", "based", "mit", "avec"], "mechanism"
@@ -231,13 +258,18 @@ _MARKERS: Mapping[str, FacetType] = {
 _CONSTRAINT_ENDINGS = ("-friendly", "-first", "-free", "-only", "-compliant")
 _CONSTRAINTS = _listed(
     """
-    offline self-hosted selfhosted open-source opensource free encrypted end-to-end
+    offline self-hosted selfhosted open-source opensource free encrypted
     cross-platform decentralized decentralised peer-to-peer zero-knowledge no-code low-code
     """
 )
 # Japanese writes its grammar in hiragana and most of what it talks about in other scripts.
 _HIRAGANA = re.compile(r"[\u3041-\u309f]+")
-_CONSTRAINT_PAIRS = frozenset({("open", "source"), ("self", "hosted")})
+_CONSTRAINT_PAIRS = frozenset(
+    {("open", "source"), ("self", "hosted"), ("end-to-end", "encryption"), ("end-to-end", "encrypted")}
+)
+_ARTICLES = _listed("the a an any its their your")
+# Nouns that begin like a verb, with the word that makes them one.
+_COMPOUNDS = frozenset({("help", "desk"), ("help", "desks"), ("help", "center"), ("help", "centre")})
 
 # Heads that every product shares; alone they tell no product from another.
 GENERIC_WORDS = _listed(
@@ -272,8 +304,10 @@ def _role(marker: str, following: str, current: FacetType) -> FacetType:
     return current if role == "audience" and following.endswith("ing") else role
 
 
-def _names(word: str) -> bool:
+def _names(word: str, following: str) -> bool:
     """Whether a lower-case word can be part of a noun phrase."""
+    if (word, following) in _COMPOUNDS:
+        return True
     if word in text.LINKING_VERBS or word in _MARKERS or _HIRAGANA.fullmatch(word):
         return False
     return text.is_content(word)
@@ -284,16 +318,19 @@ def _clauses(sentence: str, role: FacetType) -> Iterator[_Chunk]:
     found = list(text.tokens(sentence))
     run: list[text.Span] = []
     for before, token, after in zip([None, *found], found, [*found[1:], None], strict=False):
-        word = token.text.lower()
+        word, following = token.text.lower(), after.text.lower() if after else ""
         if run and before and _is_break(sentence[before.end : token.start]):
             yield _Chunk(role, tuple(run))
             run = []
-        if _names(word):
+        if word in _ARTICLES and len(run) == 1 and run[0].text.lower() in _MARKERS:
+            # "Without the cloud" is one wish.
+            continue
+        if _names(word, following):
             run.append(token)
             continue
         if run:
             yield _Chunk(role, tuple(run))
-        next_role = _role(word, after.text.lower() if after else "", role)
+        next_role = _role(word, following, role)
         run = [token] if word in _MARKERS and next_role == "constraint" else []
         role = next_role
     if run:
@@ -354,7 +391,7 @@ def _wishes(idea: str) -> Iterator[_Wish]:
             for chunk in (short for part in _without_constraints(clause) for short in _short(part)):
                 if _says_something(chunk, silent):
                     wording = sentence.text[chunk.tokens[0].start : chunk.tokens[-1].end]
-                    yield _Wish(chunk.type, text.normalise_space(wording), chunk.words)
+                    yield _Wish(chunk.type, text.normalise_space(wording)[:MAX_FACET_LENGTH], chunk.words)
 
 
 def _distinct(wishes: Iterable[_Wish]) -> list[_Wish]:
@@ -372,20 +409,33 @@ def _with_core(wishes: list[_Wish]) -> list[_Wish]:
     return [replace(wish, type="core") if wish is chosen else wish for wish in wishes]
 
 
+def _without_analogy(wishes: list[_Wish], vocabulary: Vocabulary, names: Iterable[str]) -> list[_Wish]:
+    """In "Uber for dogs" a brand stands for a way of doing things; what follows is the market."""
+    brands = {words[0] for name in names if (words := text.words(name))}
+    rare = MAX_NAME_SHARE * vocabulary.size
+    if len(wishes) < 2 or wishes[1].type != "audience" or len(wishes[0].words) != 1:
+        return wishes
+    brand = wishes[0].words[0]
+    if brand not in brands or vocabulary.frequency(brand) > rare:
+        return wishes
+    return [replace(wishes[1], type="core"), *wishes[2:]]
+
+
 def _heaviest(wishes: list[_Wish], idf: list[float]) -> list[int]:
     """Places of the first core and of the rarest others, at most eight, in the idea's order."""
     core = next(at for at, wish in enumerate(wishes) if wish.type == "core")
     return sorted(sorted(range(len(wishes)), key=lambda at: (at != core, -idf[at], at))[:MAX_FACETS])
 
 
-def facets(idea: str, vocabulary: Vocabulary) -> list[Facet]:
+def facets(idea: str, vocabulary: Vocabulary, product_names: Iterable[str] = ()) -> list[Facet]:
     """What the idea asks for, in its own words and order; weights follow idf and sum to 1.
 
-    An idea without a telling word is its own single facet.
+    An idea without a telling word is its own single facet. `product_names` are those of the
+    nearest products.
     """
-    wishes = _with_core(_distinct(_wishes(idea)))
+    wishes = _without_analogy(_with_core(_distinct(_wishes(idea))), vocabulary, product_names)
     if not wishes:
-        label = text.normalise_space(idea)[:FALLBACK_LABEL_LENGTH]
+        label = text.normalise_space(idea)[:MAX_FACET_LENGTH]
         return [Facet(text=label, type="core", weight=1.0)]
     idf = [vocabulary.idf(word for word in wish.words if word not in _MARKERS) for wish in wishes]
     kept = _heaviest(wishes, idf)
@@ -438,20 +488,25 @@ def understanding(
 ) -> float:
     """1 - H(P(category | idea)) / log C, between 0 (no notion) and 1 (certain).
 
-    When no neighbour has a category, the neighbours' normalised closeness stands in for P and
-    their number for C: one clear neighbour is understood better than fifteen equal ones. When
-    fewer than half of the idea's words occur in the corpus, the missing share of P is spread
-    evenly first, because the neighbours of unread words are chance.
+    When fewer than half of the idea's words occur in the corpus, the missing share of P is spread
+    evenly first, because the neighbours of unread words are chance. A corpus without categories
+    has no P: there it is how near the nearest neighbours come, less the same share.
     """
     if not hits:
         return 0.0
+    known = min(1.0, 2 * known_share)
     shares = [guess.probability for guess in categories]
-    outcomes = max(category_count, len(shares))
     if not shares:
-        closeness = _closeness(hits)
-        shares, outcomes = [value / sum(closeness) for value in closeness], len(hits)
-    evenness = _evenness(shares, outcomes, min(1.0, 2 * known_share))
+        return known * _nearness(hits)
+    evenness = _evenness(shares, max(category_count, len(shares)), known)
     return min(1.0, max(0.0, 1.0 - evenness))
+
+
+def _nearness(hits: Sequence[Hit]) -> float:
+    """Mean cosine of the nearest few, 0 at FAR and 1 at NEAR."""
+    nearest = sorted((hit.cosine for hit in hits), reverse=True)[:NEAREST]
+    mean = sum(nearest) / len(nearest)
+    return min(1.0, max(0.0, (mean - FAR) / (NEAR - FAR)))
 
 
 # --- Queries ---------------------------------------------------------------------------------
@@ -481,7 +536,7 @@ def queries(idea: str, found: Sequence[Facet], categories: Sequence[CategoryGues
 def _refuse_noise(idea: str, vocabulary: Vocabulary) -> None:
     if is_meta_description(idea):
         raise UnresearchableIdea("meta-description")
-    if is_gibberish(idea, vocabulary):
+    if is_code(idea) or is_gibberish(idea, vocabulary):
         raise UnresearchableIdea("gibberish")
 
 
@@ -497,10 +552,11 @@ def interpret(idea: str, embed: Embed, corpus: Corpus, neighbours: int = 15) -> 
     hits = corpus.search(idea, embed([idea])[0], neighbours) if corpus.size else []
     documents = {document.id: document for document in corpus.documents([hit.document_id for hit in hits])}
     sizes = corpus.category_sizes()
-    if is_too_short(idea, sizes, [document.name for document in documents.values()]):
+    names = [document.name for document in documents.values()]
+    if is_too_short(idea, sizes, names):
         raise UnresearchableIdea("too short")
     categories = category_posterior(hits, documents, sizes)
-    found = facets(idea, vocabulary)
+    found = facets(idea, vocabulary, names)
     known_share = vocabulary.known_share(text.content_words(idea) or text.words(idea))
     return Interpretation(
         facets=found,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,14 @@ from research.analyst.interpretation import GENERIC_WORDS
 from research.schemas import Facet, Interpretation, Shape
 
 KEEP_RELEVANCE = 0.4
+# In a market that is clearly the idea's, a product with its core counts already from here.
+CLEAR_MARKET = 0.4
+MEMBER_RELEVANCE = 0.2
+# An idea outside the known markets is answered with what comes nearest, if it comes near at all.
+ENOUGH = 3
+MAX_LOOSE = 5
+LOOSE_RELEVANCE = 0.15
+LOOSE_COSINE = 0.35
 CORE_COSINE = 0.5
 ADJACENT_FACTOR = 0.5
 MAX_QUOTES = 4
@@ -44,12 +52,22 @@ class Pick(NamedTuple):
     facet: int | None
 
 
+Fit = Literal["direct", "member", "loose"]
+BARS: dict[Fit, float] = {
+    "direct": KEEP_RELEVANCE,
+    "member": MEMBER_RELEVANCE,
+    "loose": LOOSE_RELEVANCE,
+}
+
+
 class Judgement(Shape):
     """What one document is worth as evidence; every share is between 0 and 1.
 
     `weight` is relevance x (.5 + .5 authority) x (.4 + .6 freshness) x independence. `adjacent`
-    documents lack the core of the idea, and their relevance is halved. `facet_cosines` holds,
-    per facet, the similarity of the passage closest to it; `reasons` the numbers decided on.
+    documents lack the core of the idea, and their relevance is halved. `fit` sets the bar for
+    being kept: `member` of the idea's clear market, or only `loose`ly related, where hardly
+    anything fits. `facet_cosines` holds, per facet, the similarity of the passage closest to it;
+    `reasons` the numbers decided on.
     """
 
     document_id: str
@@ -60,13 +78,14 @@ class Judgement(Shape):
     independence: float = Field(gt=0, le=1)
     weight: float = Field(ge=0, le=1)
     adjacent: bool
+    fit: Fit = "direct"
     facet_cosines: tuple[float, ...] = ()
     reasons: dict[str, float] = Field(default_factory=dict)
     quotes: tuple[Pick, ...] = ()
 
     @property
     def kept(self) -> bool:
-        return self.relevance >= KEEP_RELEVANCE
+        return self.relevance >= BARS[self.fit]
 
 
 # --- Source quality --------------------------------------------------------------------------
@@ -214,6 +233,10 @@ def overlap(facets: Sequence[Facet], stems: frozenset[str]) -> float:
     return min(1.0, covered)
 
 
+# A document with this share of the core's telling words, two at least, is about it.
+CORE_SHARE = 2 / 3
+
+
 # Heads that say what sort of thing a product is, not what it is about.
 _VAGUE_HEADS = GENERIC_WORDS.union(
     ["assistant", "board", "box", "builder", "client", "dashboard", "engine", "generator", "hub"],
@@ -224,9 +247,21 @@ _VAGUE_HEADS = GENERIC_WORDS.union(
 
 def head_stem(facet: str) -> str | None:
     """The stem of the last word that says what a facet is about: "expens" of "expense tracker"."""
+    telling = _telling_stems(facet)
+    return telling[-1] if telling else None
+
+
+def _telling_stems(facet: str) -> list[str]:
     content = text.content_words(facet)
-    telling = [word for word in content if word not in _VAGUE_HEADS] or content
-    return text.stem(telling[-1]) if telling else None
+    return [text.stem(word) for word in content if word not in _VAGUE_HEADS] or list(map(text.stem, content))
+
+
+def says_core(facet: str, stems: frozenset[str]) -> bool:
+    """Whether a document has the head of a facet, or most of its words: "help" and "customer support"
+    of "customer support help desk"."""
+    telling = _telling_stems(facet)
+    found = sum(stem in stems for stem in telling)
+    return bool(telling) and (telling[-1] in stems or (found >= 2 and found >= CORE_SHARE * len(telling)))
 
 
 # --- Passages --------------------------------------------------------------------------------
@@ -296,19 +331,64 @@ class _Question:
     facet_vectors: Vector
     as_of: date
     core_cosine: float | None
+    named_markets: frozenset[str] = frozenset()
 
 
-def _touches_core(question: _Question, facet_cosines: Sequence[float], stems: frozenset[str]) -> bool:
-    """Whether some core facet is close to a passage or its head word stands in the document."""
+def _touches_core(
+    question: _Question, facet_cosines: Sequence[float], stems: frozenset[str], category: str | None
+) -> bool:
+    """Whether some core facet is close to a passage or its words stand in the document.
+
+    An idea whose core is a product's name asks for the market of that product.
+    """
+    if category in question.named_markets:
+        return True
     cores = [at for at, facet in enumerate(question.facets) if facet.type == "core"]
     near = question.core_cosine is not None and any(facet_cosines[at] >= question.core_cosine for at in cores)
-    return near or not cores or any(head_stem(question.facets[at].text) in stems for at in cores)
+    return near or not cores or any(says_core(question.facets[at].text, stems) for at in cores)
+
+
+# What stands beside the name of a product that an idea is modelled on.
+_LIKE = frozenset(["alternative", "alternatives", "clone", "competitor", "replacement", "rival"])
+
+
+def _named(facets: Sequence[Facet], documents: Iterable[Document]) -> list[Document]:
+    """The products whose names are a core facet: "Notion" for "notion alternative"."""
+    wanted = [
+        [word for word in text.words(facet.text) if word not in _LIKE]
+        for facet in facets
+        if facet.type == "core"
+    ]
+    return [document for document in documents if text.words(document.name) in wanted]
+
+
+def _drawn(query: Vector, named: Sequence[Document]) -> Vector:
+    """The query moved to what the products it names are; a name alone says nothing of the kind."""
+    if not named:
+        return query
+    moved = query + np.mean([document.vector for document in named], axis=0)
+    return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
+
+
+def _shares_only_its_name(question: _Question, document: Document) -> bool:
+    """Whether the product is merely called by a word of the idea: "Drone" for "drone delivery"."""
+    asked = {stem for facet in question.facets for stem in text.stems(facet.text)}
+    called = asked & set(text.stems(document.name))
+    if not called or called == asked or document.category in question.named_markets:
+        return False
+    return not asked.intersection(text.stems(document.text.replace(document.name, " ")))
 
 
 def _category_mass(question: _Question, document: Document) -> float:
     if document.category is None or not question.categories:
         return UNKNOWN_CATEGORY
     return question.categories.get(document.category, 0.0)
+
+
+def _in_clear_market(question: _Question, document: Document) -> bool:
+    if document.category in question.named_markets:
+        return True
+    return document.category is not None and _category_mass(question, document) >= CLEAR_MARKET
 
 
 def _judge_one(
@@ -324,7 +404,9 @@ def _judge_one(
         overlap=overlap(question.facets, stems),
         reciprocal_rank=1 / rank,
     )
-    adjacent = not _touches_core(question, best[1:], stems)
+    adjacent = not _touches_core(question, best[1:], stems, document.category) or _shares_only_its_name(
+        question, document
+    )
     relevant = relevance(features) * (ADJACENT_FACTOR if adjacent else 1.0)
     a, f = authority(document.kind), freshness(document.kind, document.published_on, question.as_of)
     return Judgement(
@@ -336,6 +418,7 @@ def _judge_one(
         independence=independence,
         weight=round(evidence_weight(relevant, a, f, independence), DECIMALS),
         adjacent=adjacent,
+        fit="member" if not adjacent and _in_clear_market(question, document) else "direct",
         facet_cosines=tuple(best[1:]),
         reasons=_reasons(features),
         quotes=_quotes(document, cosines, question.facets),
@@ -372,20 +455,47 @@ def judge(
     has one row per facet of the interpretation. `core_cosine` belongs to the scale of MiniLM;
     pass None for other embeddings, whose cosines then open no gate.
     """
+    named = _named(interpretation.facets, documents)
     question = _Question(
         facets=interpretation.facets,
         categories={guess.slug: guess.probability for guess in interpretation.categories},
-        query=query_vector,
+        query=_drawn(query_vector, named),
         facet_vectors=facet_vectors,
         as_of=as_of,
         core_cosine=core_cosine,
+        named_markets=frozenset(document.category for document in named if document.category),
     )
     fused = {document.id: scores.get(document.id, 0.0) for document in documents}
     rank, independence = ranks(fused), independences(documents)
-    return _ordered(
+    found = _ordered(
         _judge_one(question, document, fused[document.id], rank[document.id], independence[document.id])
         for document in documents
     )
+    return _with_loose(found, LOOSE_COSINE if core_cosine is not None else None)
+
+
+def _with_loose(ordered: list[Judgement], min_cosine: float | None) -> list[Judgement]:
+    """The judgements; where fewer than ENOUGH are kept, the nearest others are kept as loose.
+
+    Nearest means both a share of relevance and a cosine that chance does not reach; in a space
+    whose cosines have no scale, words in common.
+    """
+    kept = sum(judged.kept for judged in ordered)
+    if kept >= ENOUGH:
+        return ordered
+    others = [judged for judged in ordered if not judged.kept and _comes_near(judged, min_cosine)]
+    loose = {judged.document_id for judged in others[: MAX_LOOSE - kept]}
+    return [
+        judged.model_copy(update={"fit": "loose", "adjacent": True})
+        if judged.document_id in loose
+        else judged
+        for judged in ordered
+    ]
+
+
+def _comes_near(judged: Judgement, min_cosine: float | None) -> bool:
+    near = judged.reasons["overlap"] > 0 if min_cosine is None else judged.reasons["cosine"] >= min_cosine
+    return near and judged.relevance >= LOOSE_RELEVANCE
 
 
 def unjudged(scores: Mapping[str, float], documents: Sequence[Document]) -> list[Judgement]:

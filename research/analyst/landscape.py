@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from research.analyst import changes, features, narrative, quotes
+from research.analyst import changes, features, narrative, phrases, quotes
 from research.analyst import gaps as white_space
 from research.analyst import players as market
 from research.analyst.documents import Document, Embed, Vector
@@ -66,7 +66,7 @@ def analyze(
         interpretation.facets,
         facet_vectors,
         embed,
-        features.Background(corpus_size, document_frequency),
+        phrases.Background(corpus_size, document_frequency),
         [guess.slug for guess in interpretation.categories if guess.probability >= LIKELY_CATEGORY],
     )
     listed = [row.id for row in found.competitors]

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from research.analyst.lexical import terms as tokenise
 
 DIMENSIONS = 256
+# The fit holds texts x terms, and embedding batch x terms; the rarest terms are in few texts anyway.
+MAX_TERMS = 8000
+BATCH = 512
 SEED = 7
 OVERSAMPLING = 32
+TINY = np.float32(1e-12)
 POWER_ITERATIONS = 6
 
 Matrix = NDArray[np.float32]
@@ -34,7 +38,7 @@ class LSA:
         frequency = Counter(term for terms in counted for term in terms)
         if not frequency:
             raise ValueError("LSA needs at least one text with words in it")
-        terms = sorted(frequency)
+        terms = sorted(sorted(frequency, key=lambda term: (-frequency[term], term))[:MAX_TERMS])
         found_in = np.array([frequency[term] for term in terms], dtype=np.float32)
         rarity = np.log(len(texts) / found_in)
         columns = {term: column for column, term in enumerate(terms)}
@@ -47,7 +51,9 @@ class LSA:
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """One unit vector per text; all zeros if no word is known."""
-        return self.embed_terms([text_terms(text) for text in texts])
+        batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+        rows = [self.embed_terms([text_terms(text) for text in batch]) for batch in batches]
+        return np.vstack(rows) if rows else np.zeros((0, self.dimensions), dtype=np.float32)
 
     def embed_terms(self, weighted: Sequence[TermWeights]) -> Matrix:
         """As `embed`, for terms whose weights are already decided."""
@@ -82,7 +88,9 @@ def tf_idf(texts: Sequence[TermWeights], columns: Mapping[str, int], rarity: Mat
         for term, weight in terms.items():
             if term in columns:
                 matrix[row, columns[term]] = weight
-    return normalised(matrix * rarity)
+    matrix *= rarity
+    matrix /= np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), TINY)
+    return matrix
 
 
 def main_directions(matrix: Matrix, dimensions: int) -> Matrix:

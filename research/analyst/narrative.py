@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from research.analyst import quotes
+from research.analyst.gaps import MADE_FOR
 from research.schemas import (
     Competitor,
     CounterArgument,
@@ -22,6 +23,12 @@ from research.schemas import (
 Key = Literal["market", "incumbents", "emerging", "features", "gaps", "signals"]
 
 MAX_NAMED = 3
+MIN_FITTING = 3
+ARTICLED = {
+    "incumbent": "an incumbent",
+    "emerging": "an emerging product",
+    "established niche": "an established niche product",
+}
 MAX_SENTENCES = 2
 MAX_PROOFS = 4
 MAX_STATEMENTS = 3
@@ -63,17 +70,29 @@ def _market(competitors: Sequence[Competitor]) -> Iterable[Sentence]:
         f"The landscape lists {_counted(len(competitors), 'product', 'products')}: {_joined(parts)}.",
         competitors,
     )
-    nearest = max(competitors, key=lambda row: (row.relevance, row.threat, row.id))
-    yield _sentence(
-        f"{nearest.name} matches the idea most, with a relevance of {nearest.relevance:.2f}.", [nearest]
-    )
+    fitting = [row for row in competitors if not row.why["adjacent"]]
+    nearest = max(fitting or competitors, key=lambda row: (row.relevance, row.threat, row.id))
+    if len(fitting) >= min(MIN_FITTING, len(competitors)):
+        yield _sentence(
+            f"{nearest.name} matches the idea most, with a relevance of {nearest.relevance:.2f}.", [nearest]
+        )
+    elif fitting:
+        verb = _verb(fitting, "has", "have")
+        yield _sentence(f"Only {_named(fitting)} {verb} the core of the idea; the rest is related.", fitting)
+    else:
+        yield _sentence(
+            f"None of them has the core of the idea: they are the nearest products known here, {nearest.name}"
+            f" first with a relevance of {nearest.relevance:.2f}.",
+            [nearest],
+        )
 
 
 def _incumbents(competitors: Sequence[Competitor]) -> Iterable[Sentence]:
     rows = [row for row in competitors if row.stage == "incumbent"]
     if not rows:
         return
-    yield _sentence(f"{_named(rows)} {_verb(rows, 'leads', 'lead')} by threat.", rows[:MAX_NAMED])
+    lead = rows[:MAX_NAMED]
+    yield _sentence(f"{_named(lead)} {_verb(lead, 'weighs', 'weigh')} most by relevance and size.", lead)
     dated = [row for row in rows if row.founded is not None]
     if dated:
         oldest = min(dated, key=lambda row: (row.founded or 0, row.name, row.id))
@@ -98,8 +117,10 @@ def _features(features: Sequence[Feature], competitors: Sequence[Competitor]) ->
     asked = sorted((row for row in features if row.in_idea), key=lambda row: (row.prevalence, row.label))
     if asked:
         rare, share = asked[0], f"{_stated(asked[0])} of {len(asked[0].cells)}"
-        least = ", the least among what the idea asks for" if len(asked) > 1 else ""
-        yield _sentence(f'"{rare.label}" is stated by {share}{least}.', [rare])
+        if len(asked) > 1:
+            yield _sentence(f'Of what the idea asks for, "{rare.label}" is stated least: by {share}.', [rare])
+        else:
+            yield _sentence(f'"{rare.label}" is stated by {share}.', [rare])
 
 
 def _gaps(gaps: Sequence[Gap]) -> Iterable[Sentence]:
@@ -158,7 +179,17 @@ def _most_crowded(asked: Sequence[Feature], interpretation: Interpretation) -> F
 
 
 def _nearest(competitors: Sequence[Competitor], asked: Sequence[Feature]) -> Competitor:
-    return max(competitors, key=lambda row: (len(_covered(row, asked)), row.threat, row.relevance, row.id))
+    """The product that has most of what the idea asks for; one that lacks its core comes last."""
+    return max(
+        competitors,
+        key=lambda row: (
+            not row.why["adjacent"],
+            len(_covered(row, asked)),
+            row.relevance if row.why["adjacent"] else row.threat,
+            row.relevance,
+            row.id,
+        ),
+    )
 
 
 def _covered(competitor: Competitor, asked: Sequence[Feature]) -> list[tuple[Feature, Quote]]:
@@ -187,11 +218,14 @@ def _case(
         yield f'{_stated(crowded)} of {len(competitors)} listed products already state "{crowded.label}".'
     covered = [_quoted(row.label) for row, _ in _covered(nearest, asked)]
     if len(asked) > 1 and covered:
-        share = f"{len(covered)} of the {len(asked)} facets found in the market"
-        yield f"{nearest.name} comes nearest and states {share}: {_joined(covered)}."
+        share = f"all {len(asked)}" if len(covered) == len(asked) else f"{len(covered)} of the {len(asked)}"
+        yield (
+            f"{nearest.name} comes nearest and states {share} points of the idea that the market knows:"
+            f" {_joined(covered)}."
+        )
     else:
         yield f"{nearest.name} comes nearest, with a relevance of {nearest.relevance:.2f}."
-    yield f"Its scale in this market is {nearest.scale:.2f}, and its stage is {nearest.stage}."
+    yield f"It is {ARTICLED[nearest.stage]} here, with a scale of {nearest.scale:.2f}."
 
 
 def _what_would_change(
@@ -199,7 +233,7 @@ def _what_would_change(
 ) -> list[str]:
     statements = []
     if gaps:
-        statements.append(f'Buyers who would switch or pay for "{gaps[0].label}", which {_supply(gaps[0])}.')
+        statements.append(f"Buyers who would switch or pay for {_wanted(gaps[0])} ({_supply(gaps[0])}).")
     covered = {row.label for row, _ in _covered(nearest, asked)}
     missing = [_quoted(row.label) for row in asked if row.label not in covered][:2]
     if missing:
@@ -213,7 +247,11 @@ def _what_would_change(
 
 
 def _supply(gap: Gap) -> str:
-    return f"has a supply of {gap.supply:.2f} and a demand of {gap.demand:.2f}"
+    return f"supply {gap.supply:.2f}, demand {gap.demand:.2f}"
+
+
+def _wanted(gap: Gap) -> str:
+    return f"a product {gap.label}" if gap.label.startswith(MADE_FOR) else _quoted(gap.label)
 
 
 # --- Words -------------------------------------------------------------------------------------

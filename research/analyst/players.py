@@ -35,6 +35,8 @@ GAINING = 0.6
 MIN_MENTIONS = 2
 _NAMINGS = frozenset(["votes", "mentions"])
 YOUNG_MONTHS = 36
+# Up to this age, a product of which no activity is known may be a challenger for its youth.
+CHALLENGER_MONTHS = 8 * 12
 YOUNG_BONUS = 0.2
 NEUTRAL = 0.5
 ACTIVE_MONTHS = 6
@@ -77,6 +79,11 @@ class Entity:
     def relevance(self) -> float:
         """comp(e): 1 - product of (1 - w) over the evidence weights of its sources."""
         return 1.0 - math.prod(1.0 - judgement.weight for _, judgement in self.sources)
+
+    @property
+    def loose(self) -> bool:
+        """Whether it is here only because nothing fits the idea better."""
+        return all(judgement.fit == "loose" for _, judgement in self.sources)
 
     @property
     def founded(self) -> int | None:
@@ -132,6 +139,11 @@ class Activity:
     archived: bool
 
     @property
+    def known(self) -> bool:
+        """Whether any commit or release is on record, or that there was none."""
+        return self.archived or self.last is not None or self.idle_months is not None
+
+    @property
     def active(self) -> bool:
         return not self.archived and (self.idle_months is None or self.idle_months <= ACTIVE_MONTHS)
 
@@ -149,6 +161,7 @@ class Standing:
     votes: int
     age_months: int | None
     activity: Activity
+    basis: str = "nothing known"
     why: dict[str, Any] = field(default_factory=dict)
 
 
@@ -279,17 +292,45 @@ def standings(entities: Sequence[Entity], as_of: date) -> dict[str, Standing]:
     ranks = _ranks(inputs, [entity.id for entity in market])
     growth = {entity.id: activities[entity.id].growth for entity in entities}
     growth_ranks = _percentiles(growth, [growth[entity.id] for entity in market])
+    youth = _youth(inputs, [entity.id for entity in market])
     return {
         entity.id: _standing(
             inputs[entity.id],
             ranks[entity.id],
-            growth_ranks[entity.id],
+            _pace(growth_ranks[entity.id], youth[entity.id], activities[entity.id]),
             activities[entity.id],
             named,
             entity.id,
         )
         for entity in entities
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What momentum is read from: a percentile among the products, and of what."""
+
+    basis: Literal["growth", "youth", "nothing known"]
+    percentile: float | None
+
+
+def _pace(growth: float | None, youth: float | None, activity: Activity) -> Pace:
+    """Growth where activity is on record; without any record, youth stands in for it."""
+    if activity.known or growth is not None:
+        return Pace("growth", growth)
+    return Pace("nothing known", None) if youth is None else Pace("youth", youth)
+
+
+def _youth(
+    inputs: Mapping[str, Mapping[str, float | None]], market: Sequence[str]
+) -> dict[str, float | None]:
+    """Share of the dated core products that are older, for those young enough to be challengers."""
+    ages = {id: None if (age := values["age"]) is None else -age for id, values in inputs.items()}
+    reference = [ages[id] for id in market]
+    if len({age for age in reference if age is not None}) < 2:
+        return dict.fromkeys(inputs)
+    young = {id: age if age is not None and -age <= CHALLENGER_MONTHS else None for id, age in ages.items()}
+    return _percentiles(young, reference)
 
 
 def _scale_inputs(entity: Entity, named: Sequence[Mention], as_of: date) -> dict[str, float | None]:
@@ -367,14 +408,15 @@ def _scale(ranks: Mapping[str, float]) -> float:
 def _standing(
     inputs: Mapping[str, float | None],
     ranks: Mapping[str, float],
-    growth_rank: float | None,
+    pace: Pace,
     activity: Activity,
     named: Sequence[Mention],
     id: str,
 ) -> Standing:
     age = None if inputs["age"] is None else int(inputs["age"])
-    young = age is not None and age <= YOUNG_MONTHS
-    base = NEUTRAL if growth_rank is None else growth_rank
+    # Youth that is momentum already earns no bonus for being young.
+    young = age is not None and age <= YOUNG_MONTHS and pace.basis != "youth"
+    base = NEUTRAL if pace.percentile is None else pace.percentile
     votes = sum(mention.vote for mention in named if mention.target == id)
     why = {
         "inputs": {name: None if value is None else round(value, 4) for name, value in inputs.items()},
@@ -382,14 +424,15 @@ def _standing(
         "independent_votes": votes,
         "age_months": age,
         "growth": None if activity.growth is None else round(activity.growth, 4),
-        "growth_percentile": None if growth_rank is None else round(growth_rank, 4),
+        "momentum_basis": pace.basis,
+        "momentum_percentile": None if pace.percentile is None else round(pace.percentile, 4),
         "young_bonus": YOUNG_BONUS if young else 0.0,
         "last_activity": activity.last.isoformat() if activity.last else None,
         "idle_months": activity.idle_months,
         "archived": activity.archived,
     }
     momentum = min(1.0, base + (YOUNG_BONUS if young else 0.0))
-    return Standing(_scale(ranks), momentum, votes, age, activity, why)
+    return Standing(_scale(ranks), momentum, votes, age, activity, pace.basis, why)
 
 
 # --- Activity ----------------------------------------------------------------------------------
@@ -479,6 +522,9 @@ def _incumbent_bar(playing: Sequence[Entity], standing: Mapping[str, Standing]) 
 
 def _stage(entity: Entity, standing: Standing, bar: float) -> tuple[Stage, str]:
     """The stage and the rule that decided it."""
+    if entity.loose:
+        relevance = max(judgement.relevance for _, judgement in entity.sources)
+        return "established niche", f"loosely related: its relevance is only {relevance:.2f}"
     if entity.adjacent:
         return "established niche", "adjacent: it lacks the core of the idea or belongs to another market"
     if standing.votes >= INCUMBENT_VOTES:
@@ -489,7 +535,7 @@ def _stage(entity: Entity, standing: Standing, bar: float) -> tuple[Stage, str]:
     if standing.activity.active and young:
         return "emerging", f"{standing.age_months} months old and not known to be inactive"
     if standing.activity.active and standing.momentum >= GAINING:
-        return "emerging", f"momentum {standing.momentum:.2f} reaches {GAINING:.2f}"
+        return "emerging", f"momentum {standing.momentum:.2f}, from {standing.basis}, reaches {GAINING:.2f}"
     return "established niche", f"scale {standing.scale:.2f} stays below {bar:.2f}, and it is not gaining"
 
 
@@ -511,7 +557,7 @@ def _competitor(
         threat=round(threat, 4),
         founded=entity.founded,
         pricing=entity.pricing,
-        why={**standing.why, "rule": rule, "adjacent": entity.adjacent},
+        why={**standing.why, "rule": rule, "adjacent": entity.adjacent, "loose": entity.loose},
         evidence=quotes.distinct(
             [identity_quote(entity, facets, facet_vectors), *_facet_quotes(entity, facets)], MAX_QUOTES
         ),

@@ -24,6 +24,8 @@ MIN_SOURCES = 8
 MIN_DOMAINS = 4
 MAX_CORPUS_AGE_DAYS = 180
 FEW_SOURCES_CAP = 60.0
+MIN_FITTING = 3
+OUTSIDE_CAP = 40.0
 DEGRADED_CAP = 70.0
 OLD_CORPUS_CAP = 75.0
 
@@ -84,10 +86,19 @@ def agreement(rows: Sequence[Row]) -> float:
 
 
 def caps(
-    sources: Sequence[Source], degraded_stages: Sequence[str], corpus_age_days: int | None
+    sources: Sequence[Source],
+    degraded_stages: Sequence[str],
+    corpus_age_days: int | None,
+    fitting: int | None = None,
 ) -> list[tuple[float, str]]:
-    """The ceilings that apply, each with its reason; an unknown corpus age sets none."""
+    """The ceilings that apply, each with its reason.
+
+    `fitting` counts the listed products that have the core of the idea; it and the age of the
+    corpus set no ceiling when unknown.
+    """
     found: list[tuple[float, str]] = []
+    if fitting is not None and fitting < MIN_FITTING:
+        found.append((OUTSIDE_CAP, f"fewer than {MIN_FITTING} products fit the idea"))
     if len(sources) < MIN_SOURCES:
         found.append((FEW_SOURCES_CAP, f"fewer than {MIN_SOURCES} sources"))
     if len({source.domain for source in sources}) < MIN_DOMAINS:
@@ -114,6 +125,7 @@ def score(
     understanding: float,
     degraded_stages: Sequence[str] = (),
     corpus_age_days: int | None = None,
+    fitting: int | None = None,
 ) -> Quality:
     """The weighted parts on a scale of 100, under the lowest ceiling that applies.
 
@@ -129,7 +141,7 @@ def score(
             "understanding": understanding,
         }
     )
-    ceilings = caps(sources, degraded_stages, corpus_age_days)
+    ceilings = caps(sources, degraded_stages, corpus_age_days, fitting)
     uncapped = 100 * sum(part.weight * part.value for part in parts)
     capped = min([uncapped, *(ceiling for ceiling, _ in ceilings)])
     return Quality(score=round(capped, 1), parts=parts, caps=[reason for _, reason in ceilings])

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from research.analyst.documents import Corpus, Document, Embed, Vector
-from research.analyst.judging import Judgement
+from research.analyst.judging import Judgement, unjudged
 from research.analyst.landscape import Analysis
 from research.schemas import Interpretation, Landscape
 
@@ -37,6 +37,7 @@ class MarketContext:
     landscape: Landscape | None = None
     result: dict[str, Any] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
+    _facet_vectors: Vector | None = None
 
     @property
     def understood(self) -> Interpretation:
@@ -51,12 +52,13 @@ class MarketContext:
         return list(self._documents.values())
 
     def facet_vectors(self) -> Vector:
-        return self.embed([facet.text for facet in self.understood.facets])
+        """One row per facet; embedded once per execution."""
+        if self._facet_vectors is None:
+            self._facet_vectors = self.embed([facet.text for facet in self.understood.facets])
+        return self._facet_vectors
 
     def judged(self) -> list[tuple[Document, Judgement]]:
         """Documents with their judgements; without the judge's, neutral ones."""
-        from research.analyst.judging import unjudged
-
         documents = {document.id: document for document in self.documents()}
         judgements = self.judgements
         if judgements is None:

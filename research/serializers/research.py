@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -10,14 +11,15 @@ from manticscore import errors
 from research.models import ResearchJob
 
 MAX_IDEA = 5000
+MARKET = "market"
 
 
 class StartResearchSerializer(serializers.Serializer[Any]):
     """Body of POST /research. An empty idea is accepted here and ends its stream with EMPTY_INPUT."""
 
-    idea = serializers.JSONField(required=False)
-    project_id = serializers.UUIDField(required=False, allow_null=True, default=None)
-    mode = serializers.ChoiceField(choices=["market"], default="market")
+    idea = serializers.JSONField(required=False, allow_null=True)
+    project_id = serializers.JSONField(required=False, allow_null=True, default=None)
+    mode = serializers.JSONField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         idea = attrs.get("idea")
@@ -27,7 +29,16 @@ class StartResearchSerializer(serializers.Serializer[Any]):
             raise errors.Unprocessable("idea must be a string")
         if len(idea) > MAX_IDEA:
             raise errors.Unprocessable(f"idea must have at most {MAX_IDEA} characters")
-        return attrs
+        if attrs.setdefault("mode", MARKET) != MARKET:
+            raise errors.Unprocessable(f"mode must be {MARKET}")
+        return {**attrs, "project_id": uuid_or_none(attrs["project_id"], "project_id")}
+
+
+def uuid_or_none(value: Any, name: str) -> UUID | None:
+    try:
+        return None if value is None else UUID(value)
+    except (AttributeError, TypeError, ValueError):
+        raise errors.Unprocessable(f"{name} must be a UUID or null") from None
 
 
 def accepted(job: ResearchJob) -> dict[str, Any]:

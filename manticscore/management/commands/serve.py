@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from argparse import ArgumentParser
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from manticscore.lib.env import envstr
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = "8000"
+MAX_PORT = 65535
 
 
 class Command(BaseCommand):
@@ -17,33 +25,65 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1")
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+        parser.add_argument("--host", default=envstr("HOST", DEFAULT_HOST))
+        parser.add_argument("--port", type=port_number, default=envstr("PORT", DEFAULT_PORT))
         parser.add_argument("--no-worker", action="store_true", help="serve requests only")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # Until the event loop takes over, SIGTERM unwinds like Ctrl-C instead of cutting the process off.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            self.serve(options["host"], options["port"], with_worker=not options["no_worker"])
+        except KeyboardInterrupt:
+            sys.exit(128 + signal.SIGINT)
+        finally:
+            # A second Ctrl-C must not interrupt what is cleaned up at exit.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def serve(self, host: str, port: int, *, with_worker: bool) -> None:
         # Importing daphne's server installs Twisted's reactor, which must come before its other users.
         from manticscore.asgi import application
         from realtime.server import Server
 
-        background = [] if options["no_worker"] else [work]
+        def announce(bound_host: str, bound_port: int) -> None:
+            self.stdout.write(f"Listening on {url(bound_host, bound_port)} ({mode(with_worker)})")
+            self.stdout.flush()
+
         server = Server(
             application,
-            background=background,
-            endpoints=[f"tcp:port={options['port']}:interface={options['host'].replace(':', chr(92) + ':')}"],
-            ready_callable=None,
+            background=[work] if with_worker else [],
+            on_listening=announce,
+            endpoints=[endpoint(host, port)],
             server_name="",
         )
-        original = server.listen_success
-
-        def listen_success(port: Any) -> None:
-            original(port)
-            for host, number in server.listening_addresses:
-                self.stdout.write(f"Listening on http://{host}:{number}")
-                self.stdout.flush()
-
-        server.listen_success = listen_success
         server.run()
+        if server.failure:
+            raise CommandError(
+                f"Cannot listen on {url(host, port)}: {server.failure}. Choose another PORT or HOST."
+            )
+
+
+def port_number(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise ArgumentTypeError(f"{text!r} is not a port; use 0 to {MAX_PORT}")
+    return int(text)
+
+
+def endpoint(host: str, port: int) -> str:
+    """Twisted's description of where to listen; a colon inside an IPv6 address is escaped."""
+    escaped = host.strip("[]").replace("\\", "\\\\").replace(":", "\\:")
+    return f"tcp:port={port}:interface={escaped}"
+
+
+def url(host: str, port: int) -> str:
+    host = host.strip("[]")
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def mode(with_worker: bool) -> str:
+    """What kind of installation this process belongs to."""
+    database = "embedded" if settings.EMBEDDED else "scaled out"
+    return f"{database}, {'with' if with_worker else 'without'} worker"
 
 
 async def work() -> None:

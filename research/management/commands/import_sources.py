@@ -14,6 +14,7 @@ from rich.progress import Progress
 from research import importing, indexing
 
 SHOWN_ERRORS = 20
+MAX_ORIGIN = 40  # characters that Source.origin holds
 
 
 class Command(BaseCommand):
@@ -32,10 +33,13 @@ class Command(BaseCommand):
         path: Path = options["file"]
         if not path.is_file():
             raise CommandError(f"There is no file {path}")
+        origin = options["origin"] or path.stem
+        if len(origin) > MAX_ORIGIN:
+            raise CommandError(f"The name {origin!r} has more than {MAX_ORIGIN} characters; give an --origin")
         tally = importing.Tally()
         with Progress(console=Console(stderr=True), transient=True) as progress:
             try:
-                self.store(path, options["origin"] or path.stem, tally)
+                self.store(path, origin, tally)
             except importing.BadRecord as error:
                 raise CommandError(str(error)) from error
             indexed = indexing.index(lambda done, total: show(progress, done, total))

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from manticscore import locks
 from research import catalogue
 
 
@@ -17,8 +18,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> str:
-        self.stdout.write("== Migrating the database")
-        call_command("migrate", verbosity=0, interactive=False)
-        self.stdout.write("== Loading the seed catalogue")
-        count = catalogue.load()
+        with locks.exclusive(locks.PREPARE):
+            self.stdout.write("== Migrating the database")
+            call_command("migrate", verbosity=0, interactive=False)
+            self.stdout.write("== Loading the seed catalogue")
+            count = catalogue.load()
         return f"{count} sources loaded." if count else "The seed catalogue is up to date."

@@ -8,6 +8,15 @@ from research.analyst import landscape
 from research.analyst.landscape import Analysis
 from research.pipeline.context import MarketContext
 
+UNREAD = "None of the idea's words occur in the sources, which are in English. Describe it in English."
+
+
+MIN_UNDERSTANDING = 0.01
+
+
+def advice(context: MarketContext) -> str:
+    return UNREAD if context.understood.understanding < MIN_UNDERSTANDING else ""
+
 
 class Analyze:
     """Who plays, what they claim, what is missing, what changes."""
@@ -28,7 +37,7 @@ class Analyze:
             document_frequency=context.corpus.document_frequency(landscape.vocabulary(judged)),
         )
         if not found.competitors and not found.features:
-            raise errors.EmptyOutput(evidence_count=0)
+            raise errors.EmptyOutput(advice(context), evidence_count=0)
         report(f"{len(found.competitors)} products, {len(found.features)} features, {len(found.gaps)} gaps")
         counts = {"competitors": len(found.competitors), "features": len(found.features)}
         return Output(found.model_dump(mode="json"), counts)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from manticscore.pipeline import Output, Report
+from research import spaces
 from research.analyst import judging
 from research.analyst.judging import Judgement
 from research.pipeline.context import MarketContext
@@ -20,12 +21,16 @@ class Judge:
             context.understood,
             context.scores,
             context.documents(),
-            context.embed([context.idea])[0],
+            context.embed(context.understood.queries[:1])[0],
             context.facet_vectors(),
             as_of=context.as_of,
+            core_cosine=judging.CORE_COSINE if context.corpus.space == spaces.MINILM else None,
         )
         kept = sum(judgement.kept for judgement in judgements)
-        report(f"{kept} of {len(judgements)} sources are relevant")
+        loose = sum(judgement.fit == "loose" for judgement in judgements)
+        report(
+            f"{kept - loose} of {len(judgements)} sources are relevant" + (f", {loose} loosely" * bool(loose))
+        )
         return Output([judgement.model_dump(mode="json") for judgement in judgements], {"kept": kept})
 
     def resume(self, context: MarketContext, output: Any) -> None:

@@ -22,9 +22,10 @@ class Persist:
 
     def run(self, context: MarketContext, report: Report) -> Output:
         assert context.landscape is not None
-        proved = prove(context.landscape)
-        digest = artifact_hash(proved)
-        count = save(context, proved, digest)
+        with transaction.atomic():
+            proved = prove(context.landscape)
+            digest = artifact_hash(proved)
+            count = save(context, proved, digest)
         report(f"{count} quotes checked against their sources")
         output = {"dropped_rows": proved.provenance.dropped_rows, "artifact_hash": digest}
         return Output(output, {"evidence": count, "dropped_rows": proved.provenance.dropped_rows})
@@ -39,9 +40,13 @@ class Persist:
 
 
 def prove(landscape: Landscape) -> Landscape:
-    """The landscape without rows whose quotes are not in the sources as they are stored now."""
+    """The landscape without rows whose quotes are not in the sources as they are stored now.
+
+    The sources stay locked until the transaction ends, so that no import changes them before the save.
+    """
     wanted = {quote.source_id for quote in quotes.all_quotes(landscape)}
-    sources = Source.objects.filter(id__in=wanted).values_list("id", "text")
+    locked = Source.objects.select_for_update(no_key=True).filter(id__in=wanted).order_by("id")
+    sources = locked.values_list("id", "text")
     proved, dropped = quotes.drop_unproved(landscape, {str(key): text for key, text in sources})
     count = len({quote.evidence_id for quote in quotes.all_quotes(proved)})
     provenance = proved.provenance.model_copy(update={"dropped_rows": dropped, "evidence_count": count})
@@ -54,7 +59,6 @@ def artifact_hash(landscape: Landscape) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-@transaction.atomic
 def save(context: MarketContext, landscape: Landscape, digest: str) -> int:
     """Store the artifact and its evidence; a repeated stage replaces what its first try wrote."""
     job = ResearchJob.objects.select_for_update().get(pk=context.job_id)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from manticscore.pipeline import Output, Report
-from research import spaces
+from research import background, spaces
 from research.analyst import lexical, ranking
 from research.analyst.documents import Vector
 from research.pipeline.context import MarketContext
@@ -34,15 +35,25 @@ class Search:
 
 def find(context: MarketContext) -> tuple[list[tuple[str, float]], int]:
     """Sources with their scores, best first, and how many were looked at closely."""
-    idea, core = context.embed([context.idea, lexical.core_phrase(context.idea)])
-    query = ranking.query_vector(idea, core)
-    pool = context.corpus.pool(lexical.idea_terms(context.idea), queries(context, query))
+    terms = background.products().widen(lexical.idea_terms(context.idea), context.corpus.document_frequency)
+    query = query_vector(context, terms)
+    pool = context.corpus.pool(terms, queries(context, query))
     weight = (
         ranking.LEXICAL_WEIGHT
         if context.corpus.space == spaces.MINILM
         else ranking.LEXICAL_WEIGHT_WITHOUT_MODEL
     )
     return ranking.rank(pool.ids, pool.vectors, query, pool.lexical, weight), len(pool.ids)
+
+
+def query_vector(context: MarketContext, terms: Mapping[str, float]) -> Vector:
+    """The idea's vector. A space made of terms takes the widened ones; a language model reads sentences."""
+    of_terms = spaces.embed_terms(context.corpus.space, terms)
+    if of_terms is not None:
+        return of_terms
+    idea, core = context.embed([context.idea, lexical.core_phrase(context.idea)])
+    query: Vector = ranking.query_vector(idea, core)
+    return query
 
 
 def queries(context: MarketContext, query: Vector) -> Vector:

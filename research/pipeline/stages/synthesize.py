@@ -52,6 +52,7 @@ def score(context: MarketContext) -> Quality:
         sources=[quality.Source(d.domain, j.weight, j.freshness) for d, j in judged],
         understanding=context.understood.understanding,
         degraded_stages=context.degraded_stages,
+        fitting=sum(not row.why["adjacent"] for row in found.competitors),
         corpus_age_days=(context.as_of - max(dates)).days if dates else None,
     )
 

@@ -58,6 +58,8 @@ def test_kinds(sentence: str, kind: str) -> None:
         "It has a wish list.",
         "It is meant for gardeners who find other planners too heavy.",
         "It raised beds on a slope.",
+        "It is bought by large gardens.",
+        "A second key protects vaults even if servers are breached.",
     ],
 )
 def test_ordinary_sentences_are_no_signals(sentence: str) -> None:
@@ -84,7 +86,7 @@ def test_a_signal_carries_its_sentence_as_proof() -> None:
     (signal,) = signals_of(("loam", "Loam was acquired by Meadow in 2024."))
     assert signal.kind == "acquisition"
     assert signal.year == 2024
-    assert signal.text == "Loam: Loam was acquired by Meadow in 2024."
+    assert signal.text == "Loam was acquired by Meadow in 2024."
     assert [quote.text for quote in signal.evidence] == ["Loam was acquired by Meadow in 2024."]
 
 
@@ -142,3 +144,15 @@ def test_an_archived_product_says_so() -> None:
     gone = Activity(None, None, None, archived=True)
     (signal,) = changes.signals([], [(entity, gone)], [], FACETS, facet_vectors(), AS_OF)
     assert signal.text == "Loam: its repository is archived."
+
+
+def test_the_name_is_put_before_a_sentence_that_lacks_it() -> None:
+    found = {
+        signal.kind: signal.text for signal in signals_of(("loam", "It was acquired by Meadow in 2024."))
+    }
+    assert found["acquisition"] == "Loam: It was acquired by Meadow in 2024."
+
+
+@pytest.mark.parametrize(("year", "expected"), [(2020, 1), (2019, 0)])
+def test_what_changed_long_ago_is_no_signal(year: int, expected: int) -> None:
+    assert len(signals_of(("loam", f"Loam was acquired by Meadow in {year}."))) == expected

@@ -231,3 +231,81 @@ def test_unjudged_keeps_retrieval_scores() -> None:
     assert results[0].weight == pytest.approx(0.7 * 0.75 * 0.64)
     assert (results[0].adjacent, results[0].freshness_known, results[0].independence) == (False, False, 1)
     assert [quote.start for quote in results[0].quotes] == [0, 18, 37]
+
+
+def fits(*relevances: float, adjacent: bool = True, cosine: float = 0.5) -> list[str]:
+    """The fit of each judgement after the nearest ones were let in."""
+    base = one(document("a", TEXT))
+    found = [
+        base.model_copy(
+            update={
+                "document_id": str(at),
+                "relevance": value,
+                "adjacent": adjacent,
+                "fit": "direct",
+                "reasons": {**base.reasons, "cosine": cosine},
+            }
+        )
+        for at, value in enumerate(relevances)
+    ]
+    return [judged.fit for judged in judging._with_loose(found, judging.LOOSE_COSINE)]
+
+
+def test_where_hardly_anything_is_kept_the_nearest_are_kept_loosely() -> None:
+    assert fits(0.5, 0.3, 0.2, 0.1) == ["direct", "loose", "loose", "direct"]
+    assert fits(0.39, 0.3, 0.3, 0.2, 0.2, 0.2) == ["loose"] * 5 + ["direct"]
+
+
+def test_enough_kept_products_need_no_loose_ones() -> None:
+    assert fits(0.5, 0.5, 0.5, 0.3) == ["direct"] * 4
+
+
+def test_what_is_far_in_meaning_is_not_even_loose() -> None:
+    assert fits(0.3, 0.3, cosine=0.34) == ["direct", "direct"]
+
+
+def test_a_loose_judgement_is_kept_and_adjacent() -> None:
+    (found,) = judging._with_loose([one(document("a", TEXT)).model_copy(update={"relevance": 0.2})], 0.1)
+    assert (found.kept, found.adjacent, found.fit) == (True, True, "loose")
+
+
+@pytest.mark.parametrize(
+    ("category", "expected"), [("recipes", "member"), ("crm", "direct"), (None, "direct")]
+)
+def test_products_of_a_clear_market_are_members(category: str | None, expected: str) -> None:
+    found = one(document("a", TEXT, category=category))
+    assert found.fit == expected
+    assert found.model_copy(update={"relevance": 0.2}).kept is (expected == "member")
+
+
+def test_adjacent_products_are_no_members() -> None:
+    assert one(document("a", "Calendars suit families.", category="recipes")).fit == "direct"
+
+
+def test_a_shared_name_is_not_the_core() -> None:
+    found = document("a", "Recipe is a build server. Recipe runs tests.", name="Recipe")
+    assert one(found).adjacent is True
+    assert one(document("a", "Recipe keeps recipes of families.", name="Recipe")).adjacent is False
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("desk", True), ("customer support help", True), ("customer support", False), ("help", False)],
+)
+def test_the_core_is_its_head_or_most_of_its_words(words: str, expected: bool) -> None:
+    stems = frozenset({"custom", "support", "help", "desk"} & set(judging.text.stems(words)))
+    assert judging.says_core("customer support help desk", stems) is expected
+
+
+@pytest.mark.parametrize("core", ["Mealbox", "mealbox alternative"])
+def test_an_idea_named_after_a_product_asks_for_its_market(core: str) -> None:
+    facets = [Facet(text=core, type="core", weight=1.0)]
+    interpretation = Interpretation(facets=facets, categories=[], understanding=1, queries=[core])
+    documents = [
+        document("mealbox", "It plans dinners.", category="recipes"),
+        document("rival", "It plans lunches.", category="recipes"),
+        document("deals", "It plans sales.", category="crm"),
+    ]
+    vectors = embed([core])
+    found = judge(interpretation, {}, documents, vectors[0], vectors, as_of=TODAY)
+    assert {judged.document_id for judged in found if not judged.adjacent} == {"mealbox", "rival"}

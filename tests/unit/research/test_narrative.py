@@ -24,7 +24,7 @@ def test_sentences_count_what_the_rows_say() -> None:
     assert found["market"].sentences[0].text == (
         "The landscape lists 6 products: 2 incumbents, 1 emerging product and 3 established niche products."
     )
-    assert found["incumbents"].sentences[0].text == "Plantwise and Bedmaker lead by threat."
+    assert found["incumbents"].sentences[0].text == "Plantwise and Bedmaker weigh most by relevance and size."
     assert found["emerging"].sentences[0].text.startswith("Seedbox is young or gaining")
     assert "planting calendar (5 of 6)" in found["features"].sentences[0].text
 
@@ -70,7 +70,7 @@ def test_the_case_against_names_the_crowded_core_and_the_nearest_product() -> No
     assert argument
     assert argument.text.startswith('5 of 6 listed products already state "garden planner".')
     assert argument.nearest
-    assert f"{argument.nearest.name} comes nearest and states 2 of the 3 facets" in argument.text
+    assert f"{argument.nearest.name} comes nearest and states 2 of the 3 points" in argument.text
     assert argument.nearest.name == "Plantwise"
     assert 2 <= len(argument.what_would_change_this) <= 3
     assert argument.evidence
@@ -84,3 +84,29 @@ def test_the_case_stands_without_features() -> None:
     argument = narrative.against(interpretation(), analysis().competitors, [], [])
     assert argument
     assert argument.text.startswith("Plantwise comes nearest, with a relevance of 0.91.")
+
+
+def told(*adjacent: bool) -> str:
+    """What is said of the market when these products are adjacent or not."""
+    rows = [
+        row.model_copy(update={"why": {**row.why, "adjacent": flag}})
+        for row, flag in zip(analysis().competitors, adjacent, strict=False)
+    ]
+    return narrative.summary(rows, [], [], [])[0].sentences[1].text
+
+
+def test_a_market_that_hardly_fits_is_told_as_such() -> None:
+    assert told(False, False, False).endswith("matches the idea most, with a relevance of 0.91.")
+    assert told(False, True, True, True) == "Only Plantwise has the core of the idea; the rest is related."
+    assert told(True, True).startswith("None of them has the core of the idea: they are the nearest")
+
+
+def test_the_nearest_product_has_the_core_when_any_has() -> None:
+    rows = [
+        row.model_copy(update={"why": {**row.why, "adjacent": row.name == "Plantwise"}})
+        for row in analysis().competitors
+    ]
+    argument = narrative.against(interpretation(), rows, analysis().features, [])
+    assert argument
+    assert argument.nearest
+    assert argument.nearest.name != "Plantwise"

@@ -289,3 +289,62 @@ def test_a_document_without_passages_still_proves_its_product() -> None:
 def test_nothing_relevant_gives_no_players() -> None:
     assert players.players([], FACETS, facet_vectors(), AS_OF).competitors == []
     assert standings([], AS_OF) == {}
+
+
+# --- Youth as momentum -------------------------------------------------------------------------
+
+
+def by_year(*years: int | None, **changes: Any) -> dict[str, Competitor]:
+    """Competitors founded in these years, by year."""
+    found = rows([plain(f"p{at}", founded=year, **changes) for at, year in enumerate(years)])
+    return {str(row.founded): row for row in found.values()}
+
+
+def test_without_activity_relative_youth_stands_in_for_momentum() -> None:
+    found = by_year(2000, 2005, 2010, 2019, 2021)
+    assert found["2021"].why["momentum_basis"] == "youth"
+    assert found["2021"].momentum == pytest.approx(0.9)
+    assert (found["2021"].stage, found["2019"].stage) == ("emerging", "emerging")
+    assert "from youth" in found["2021"].why["rule"]
+
+
+def test_old_products_are_no_challengers_however_young_the_others_are_not() -> None:
+    found = by_year(1990, 1995, 2000, 2010, 2015)
+    assert {row.why["momentum_basis"] for row in found.values()} == {"nothing known"}
+    assert {row.momentum for row in found.values()} == {0.5}
+    assert "emerging" not in {row.stage for row in found.values()}
+
+
+def test_an_unknown_year_is_no_youth() -> None:
+    found = by_year(None, 2000, 2021)
+    assert found["None"].momentum == 0.5
+
+
+def test_products_of_one_age_are_not_younger_than_each_other() -> None:
+    assert {row.momentum for row in by_year(2021, 2021, 2021).values()} == {0.5}
+
+
+def test_with_activity_youth_does_not_count() -> None:
+    facts = {"commits_by_month": months([5] * 12)}
+    found = by_year(2000, 2005, 2010, 2019, 2021, facts=facts)
+    assert {row.why["momentum_basis"] for row in found.values()} == {"growth"}
+    assert {row.momentum for row in found.values()} == {0.5}
+
+
+def test_a_named_challenger_is_still_an_incumbent() -> None:
+    items = [plain("young", founded=2024, name="Young")]
+    items += [
+        plain(f"p{at}", f"P{at} is a garden planner, an alternative to Young.", founded=2000 + at)
+        for at in range(4)
+    ]
+    assert rows(items)["Young"].stage == "incumbent"
+
+
+def test_a_loosely_related_product_says_so() -> None:
+    loose = [
+        (one, judged_.model_copy(update={"fit": "loose", "adjacent": True, "relevance": 0.21}))
+        for one, judged_ in [plain("a"), plain("b")]
+    ]
+    found = rows(loose)["A"]
+    assert (found.stage, found.why["loose"]) == ("established niche", True)
+    assert found.why["rule"] == "loosely related: its relevance is only 0.21"

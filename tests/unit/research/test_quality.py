@@ -109,3 +109,10 @@ def test_a_low_score_is_not_raised_to_its_cap() -> None:
     found = score(rows=[], facets=[], sources=GOOD_SOURCES[:1], understanding=0.5)
     assert found.score == 20
     assert found.caps == ["fewer than 8 sources", "fewer than 4 domains"]
+
+
+@pytest.mark.parametrize(("fitting", "expected"), [(None, 98.5), (3, 98.5), (2, 40), (0, 40)])
+def test_hardly_any_fitting_product_caps_at_40(fitting: int | None, expected: float) -> None:
+    found = score(rows=GOOD_ROWS, facets=GOOD_FACETS, sources=GOOD_SOURCES, understanding=1, fitting=fitting)
+    assert found.score == expected
+    assert found.caps == (["fewer than 3 products fit the idea"] if expected == 40 else [])

@@ -1,0 +1,30 @@
+"""Work of which only one at a time may run, wherever its processes are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+PREPARE = 7_305_001
+INDEX = 7_305_002
+SWEEP = 7_305_003
+
+
+@contextmanager
+def exclusive(number: int) -> Iterator[None]:
+    """Hold one of the locks above; waits for as long as another holder needs.
+
+    It belongs to the database session, so a process that dies lets go of it. Meanwhile the time limits
+    of requests are off: whoever holds such a lock does heavy work, and whoever waits for it waits long.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [number])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+            cursor.execute("RESET lock_timeout; RESET statement_timeout")

@@ -1,0 +1,45 @@
+"""What every test may use. Helpers live in tests/helpers, rows are made by tests/factories."""
+
+from __future__ import annotations
+
+from tests.helpers import environment  # first: starts the database and sets Django up
+
+# isort: split
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from tests.helpers import people
+from tests.helpers.installation import Installation, fresh_database
+from tests.helpers.people import Person
+
+__all__ = ["environment"]
+hypothesis.settings.register_profile("suite", deadline=None)  # other work on the machine is no failure
+hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture
+def ada(db: None) -> Person:
+    """The owner of things."""
+    return people.person("ada")
+
+
+@pytest.fixture
+def guest(db: None) -> Person:
+    """Somebody on a device that never signed in."""
+    return people.person("guest")
+
+
+@pytest.fixture
+def mallory(db: None) -> Person:
+    """A stranger who wants what is Ada's."""
+    return people.person("mallory")
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[str]:
+    """Name of a database with the schema and a small corpus, for real processes to get copies of."""
+    with fresh_database("prepared") as url:
+        Installation(environment.DIRECTORY / "prepared", url).prepare()
+        yield "prepared"

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from manticscore.pipeline import Superseded
 from realtime import hints
@@ -104,8 +104,10 @@ def execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | Non
     Django's cursor sends the values inside the text, which PostgreSQL then has to plan anew for every
     event; planning takes longer than all the rest. psycopg's keeps the statement prepared.
     """
-    connection.validate_no_broken_transaction()
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        connection.connection.prepare_threshold = PREPARE_AFTER
-        return psycopg.Cursor(connection.connection).execute(statement, parameters).fetchone()
+    django = connections[DEFAULT_DB_ALIAS]
+    django.validate_no_broken_transaction()
+    django.ensure_connection()
+    with django.wrap_database_errors:
+        raw = django.connection
+        raw.prepare_threshold = PREPARE_AFTER
+        return psycopg.Cursor(raw).execute(statement, parameters).fetchone()

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from realtime.models import Event, StageResult, Stream
 from realtime.topics import Channel
 from research import importing, indexing
 from research.models import Evidence, ResearchJob, Source
+from research.tasks import run_research
 
 ORIGIN = "evaluation"
 TOP_PRECISION = 10
@@ -216,7 +216,7 @@ def execute(owner: Principal, idea: str, as_of: date, keys: dict[str, str]) -> R
     stream = Stream.objects.create(id=uuid.uuid4(), owner=owner, channel=Channel.RESEARCH, title=idea[:120])
     job = ResearchJob.objects.create(stream=stream, owner=owner, idea=idea, as_of=as_of)
     started = time.perf_counter()
-    runs.execute(job.pk, market.pipeline(), partial(market.context, job))
+    run_research(stream_id=str(job.pk))
     seconds = time.perf_counter() - started
     job.refresh_from_db()
     search = StageResult.objects.filter(stream=stream, stage="search").first()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from statistics import median
 
@@ -20,7 +20,8 @@ from realtime.topics import Channel
 BATCH = 100
 SINGLE_REQUIRED = 0.5  # of the bare loop
 BATCHES_REQUIRED = 10.0  # times the single rate
-WARM_UP = 20
+WARM_UP = 50
+TURN = 10
 EVENT = ProgressEvent(stage="search", message="x" * 160)
 
 # The bare loop stores the same columns under the same key.
@@ -39,11 +40,12 @@ def measure(conninfo: str, rounds: int, events: int) -> list[Measurement]:
         insert = bare_insert(connection)
         steps = (insert, lambda: append(stream, 1), lambda: append(stream, BATCH))
         for step in steps:
-            rate(step, WARM_UP)
-        taken = [
-            (rate(insert, events), rate(steps[1], events), BATCH * rate(steps[2], events // BATCH or 1))
-            for _ in range(rounds)
-        ]
+            rates([step], WARM_UP)
+        taken = []
+        for _ in range(rounds):
+            floor, one = rates(steps[:2], events)
+            (many,) = rates(steps[2:], events // BATCH or 1)
+            taken.append((floor, one, BATCH * many))
     bare, single, batched = zip(*taken, strict=True)
     ratios = tuple(ours / floor for floor, ours, _ in taken)
     gains = tuple(many / one for _, one, many in taken)
@@ -79,8 +81,13 @@ def bare_insert(connection: psycopg.Connection) -> Callable[[], None]:
     return insert
 
 
-def rate(step: Callable[[], None], times: int) -> float:
-    started = time.perf_counter()
-    for _ in range(times):
-        step()
-    return times / (time.perf_counter() - started)
+def rates(steps: Sequence[Callable[[], None]], times: int) -> list[float]:
+    """How often a second each step can be done, in short turns: what disturbs one disturbs the others."""
+    seconds = [0.0] * len(steps)
+    for done in range(0, times, TURN):
+        for number, step in enumerate(steps):
+            started = time.perf_counter()
+            for _ in range(min(TURN, times - done)):
+                step()
+            seconds[number] += time.perf_counter() - started
+    return [times / taken for taken in seconds]

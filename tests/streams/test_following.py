@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 
 from accounts import sessions
 from accounts.models import Session
@@ -300,20 +301,16 @@ async def test_followers_outlive_the_hubs_database_connections(hub: Hub, stream:
     follower = Follower(hub, stream.id)
     await until(lambda: follower.caught_up)
     for count in range(1, 4):
-        await in_thread(kill_connections_of_others)
+        await in_thread(kill, [one.info.backend_pid for one in hub._pool._pool])
         await in_thread(write, stream, 1)
         await until(lambda count=count: follower.numbers == list(range(1, count + 1)))  # type: ignore[misc]
     follower.task.cancel()
 
 
-def kill_connections_of_others() -> None:
-    from django.db import connection
-
+def kill(backends: list[int]) -> None:
+    assert backends
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", [backends])
 
 
 async def test_a_session_that_is_revoked_or_expires_ends_what_runs_on_it(hub: Hub) -> None:

@@ -42,11 +42,8 @@ def servers(
 @pytest.fixture
 def both(servers: tuple[Server, Server]) -> Iterator[tuple[Visitor, Visitor]]:
     """The same person at either process."""
-    here = Visitor(servers[0])
-    there = Visitor(servers[1], token=here.token)
-    yield here, there
-    here.close()
-    there.close()
+    with Visitor(servers[0]) as here, Visitor(servers[1], token=here.token) as there:
+        yield here, there
 
 
 def test_a_job_started_at_one_process_is_followed_at_another(both: tuple[Visitor, Visitor]) -> None:

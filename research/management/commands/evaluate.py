@@ -18,7 +18,7 @@ from research import evaluation, importing
 from research.evaluation import BadInput, Case, Outcome, Summary
 
 SHOWN = 5
-IDEA_WIDTH = 28  # the table fits into 80 columns
+IDEA_WIDTH = 20  # the table fits into 80 columns
 INTERRUPTED = 130
 
 

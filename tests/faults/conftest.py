@@ -10,7 +10,7 @@ from tests.helpers import environment
 from tests.helpers.installation import Installation, Server, fresh_database
 from tests.helpers.visitors import Visitor
 
-IMPATIENT = {"JOB_HEARTBEAT": "0.3", "JOB_STALLED_AFTER": "3", "JOB_SWEEP_INTERVAL": "0.3"}
+IMPATIENT = {"JOB_HEARTBEAT": "0.3", "JOB_STALLED_AFTER": "2", "JOB_SWEEP_INTERVAL": "0.3"}
 
 
 @pytest.fixture(scope="package")

@@ -28,8 +28,10 @@ JUST_NOW = "0 seconds"
 @pytest.fixture
 def queue(transactional_db: None) -> Iterator[None]:
     """An empty queue; its tables are not Django's, so Django does not empty them."""
+    empty = "TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE"
+    query(empty)
     yield
-    query("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+    query(empty)
 
 
 def query(text: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from django.db import connection
 PREPARE = 7_305_001
 INDEX = 7_305_002
 SWEEP = 7_305_003
+LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
 @contextmanager
@@ -20,11 +21,11 @@ def exclusive(number: int) -> Iterator[None]:
     of requests are off: whoever holds such a lock does heavy work, and whoever waits for it waits long.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+        cursor.execute("; ".join(f"SET {limit} = 0" for limit in LIMITS))
         cursor.execute("SELECT pg_advisory_lock(%s)", [number])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
-            cursor.execute("RESET lock_timeout; RESET statement_timeout")
+            cursor.execute("; ".join(f"RESET {limit}" for limit in LIMITS))

@@ -129,7 +129,6 @@ REST_FRAMEWORK = {
 # Input limits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = envint("BODY_LIMIT", 256 * 1024)
 JSON_DEPTH_LIMIT = 64
-REQUEST_DEADLINE = 20  # seconds for the head and body of one request to arrive
 
 # Sessions of the API.
 SESSION_TOKEN_TTL = 1800  # seconds; the contract promises 30 minutes

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-# A worker's heartbeat is written every two seconds; see realtime/jobs.py.
-WORKER_ALIVE = (
-    "SELECT EXISTS (SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - interval '10 s')"
-)
+WORKER_ALIVE = """
+    SELECT EXISTS (SELECT 1 FROM procrastinate_workers
+                   WHERE last_heartbeat > now() - make_interval(secs => %s))
+"""
 
 
 @csrf_exempt
@@ -34,7 +35,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 def readiness_problem() -> str:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(WORKER_ALIVE)
+            cursor.execute(WORKER_ALIVE, [settings.JOB_STALLED_AFTER])
             (alive,) = cursor.fetchone()
     except DatabaseError:
         return "The database does not answer"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 VERSION = 1
 MAX_EVENT_BYTES = 256 * 1024
+MAX_CURSOR = 2**63 - 1
 
 
 class EventData(BaseModel):

@@ -178,6 +178,15 @@ class Hub:
             else:
                 del self._sessions[session_id]
 
+    async def look_again(self, topic: Topic) -> None:
+        """Bring a topic to where its stream is now, for a follower who knows more than the hub does."""
+        reading = self._patiently(partial(self.fetch, POSITIONS, [[topic.stream_id]]))
+        for _, last_seq, _ in await asyncio.shield(asyncio.ensure_future(reading)):
+            while topic.head < last_seq and not topic.missing:
+                change = topic.change()
+                self._mark(topic.stream_id)
+                await change.wait()
+
     async def read(self, topic: Topic, cursor: int) -> list[Line]:
         """At least one event after `cursor`, from memory or else from the table.
 

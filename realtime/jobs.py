@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -47,7 +48,7 @@ WHEN_DATABASE_FAILS = RetryStrategy(
 )
 
 STALLED = """
-    SELECT job.id, job.lock, job.attempts FROM procrastinate_jobs job
+    SELECT job.id, job.lock FROM procrastinate_jobs job
     LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
     WHERE job.status = 'doing'
       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))
@@ -158,7 +159,8 @@ class Worker:
 def sweep() -> None:
     """Hand the jobs of dead workers to living ones; end streams that have no job any more.
 
-    A job whose workers died MAX_CRASHES times is taken to be the cause: its stream gets an error.
+    A job whose workers died MAX_CRASHES times is taken to be the cause: its stream gets an error. One
+    that cannot be helped now, because somebody holds its row, does not keep the others waiting.
     """
     close_old_connections()
     try:
@@ -167,17 +169,27 @@ def sweep() -> None:
             if not cursor.fetchone()[0]:
                 return
             cursor.execute(STALLED, [settings.JOB_STALLED_AFTER])
-            for job_id, lock, attempts in cursor.fetchall():
-                rescue(job_id, lock, crashes=attempts + 1)
+            for job_id, lock in cursor.fetchall():
+                one_of_many(rescue, job_id, lock)
             cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
             for (stream_id,) in cursor.fetchall():
                 logger.error("stream %s is open but has no job", stream_id)
-                runs.abandon(stream_id, errors.InternalError())
+                one_of_many(runs.abandon, stream_id, errors.InternalError())
     finally:
         connection.close()
 
 
-def rescue(job_id: int, lock: str | None, crashes: int) -> None:
+def one_of_many(step: Callable[..., object], *arguments: object) -> None:
+    """A step that fails is undone alone, and tried again by the next sweep."""
+    try:
+        with transaction.atomic():
+            step(*arguments)
+    except DatabaseError as error:
+        logger.warning("a stalled job could not be helped yet: %r", error)
+
+
+def rescue(job_id: int, lock: str | None) -> None:
+    crashes = runs.count_crash(UUID(lock)) if lock else 1
     if crashes < MAX_CRASHES:
         logger.warning("job %s lost its worker, handing it on", job_id)
         app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())

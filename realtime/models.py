@@ -25,7 +25,8 @@ class Stream(OwnedModel):
     The id is the entity's own. `last_seq` numbers the events without gaps; the row lock that an
     append takes on this row makes the order of numbers the order of commits. `attempt` counts the
     executions: an append by an older one finds no row to update, which is how a worker that was
-    presumed dead learns it. `closed_seq` is the number of the `done` that ended the stream.
+    presumed dead learns it. `crashes` counts the executions that ended with their worker. `closed_seq`
+    is the number of the `done` that ended the stream.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -35,6 +36,7 @@ class Stream(OwnedModel):
     status = models.CharField(max_length=20, default="queued")
     stage = models.CharField(max_length=40, default="")
     attempt = models.PositiveIntegerField(default=0)
+    crashes = models.PositiveSmallIntegerField(db_default=0)
     last_seq = models.BigIntegerField(default=0)
     first_seq = models.BigIntegerField(default=1)
     closed_seq = models.BigIntegerField(null=True, blank=True)

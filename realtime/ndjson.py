@@ -17,10 +17,8 @@ from accounts import sessions
 from manticscore import errors
 from realtime import access, replay
 from realtime import hub as hubs
-from realtime.events import frame
+from realtime.events import MAX_CURSOR, frame
 from realtime.hub import Hub
-
-MAX_CURSOR = 2**63 - 1
 
 
 async def events_response(

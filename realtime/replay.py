@@ -35,7 +35,8 @@ Step = Lines | CaughtUp | Gone
 async def follow(hub: Hub, stream_id: UUID, cursor: int) -> AsyncGenerator[Step]:
     """Everything after `cursor`, exactly once and in order, until the stream is closed.
 
-    1. Register with the hub, then read the position: nothing committed later can be missed.
+    1. Register with the hub, then read the position: nothing committed later can be missed. A cursor
+       beyond what the hub remembers is believed only after another look at the table.
     2. A cursor outside what exists gets an explicit `reset`, then what there is.
     3. Take the waiter before looking at the head, so that no change falls between.
     4. End at `closed_seq`, not at any `done`: a retried job appends after an earlier one. A cursor
@@ -43,6 +44,8 @@ async def follow(hub: Hub, stream_id: UUID, cursor: int) -> AsyncGenerator[Step]
     """
     with hub.watch(stream_id) as topic:
         await positioned(topic)
+        if cursor > topic.head and not topic.missing:
+            await hub.look_again(topic)
         cursor, problem = check_cursor(topic, cursor)
         if problem and not topic.missing:
             yield Lines([frame("reset", {"entity_id": str(stream_id), "reason": problem})])

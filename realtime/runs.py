@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 
 from manticscore import errors, pipeline
 from realtime import events, publish
@@ -20,7 +22,9 @@ CLAIM = """
 """
 
 
-def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], make_context: Callable[[], Context]) -> bool:
+def execute(
+    stream_id: UUID, steps: pipeline.Pipeline[Context], make_context: Callable[[StreamJournal], Context]
+) -> bool:
     """Run the pipeline on a stream; False when there is nothing (left) to do for this execution.
 
     A job that was delivered twice finds the stream closed; one that was presumed dead and overtaken
@@ -31,7 +35,7 @@ def execute(stream_id: UUID, steps: pipeline.Pipeline[Context], make_context: Ca
         return False
     try:
         with pipeline.defects_as_errors("the start of the run"):
-            context = make_context()
+            context = make_context(journal)
         steps.run(context, journal)
     except errors.PipelineError as error:
         pipeline.finish_with_error(journal, error)
@@ -59,6 +63,17 @@ class StreamJournal:
         results = StageResult.objects.filter(stream_id=self._stream_id)
         return dict(results.values_list("stage", "output"))
 
+    @contextmanager
+    def fenced(self) -> Iterator[None]:
+        """For writes outside the log, inside a transaction: nobody can take the run over before it ends.
+
+        Raises Superseded when somebody has.
+        """
+        current = Stream.objects.open().filter(id=self._stream_id, attempt=self.attempt)
+        if not current.select_for_update(no_key=True).exists():
+            raise pipeline.Superseded
+        yield
+
     def emit(self, event: str, data: dict[str, Any]) -> None:
         stage = data["name"] if event == "stage" else None
         publish.append(self._stream_id, self.attempt, [events.build(event, data)], stage=stage)
@@ -76,6 +91,12 @@ class StreamJournal:
 
     def cancelled(self) -> bool:
         return Stream.objects.filter(id=self._stream_id, cancel_requested_at__isnull=False).exists()
+
+
+def count_crash(stream_id: UUID) -> int:
+    """Note that the stream's worker died in the middle of its run; returns how often that has happened."""
+    Stream.objects.filter(id=stream_id).update(crashes=F("crashes") + 1)
+    return Stream.objects.filter(id=stream_id).values_list("crashes", flat=True).first() or 0
 
 
 def abandon(stream_id: UUID, error: errors.PipelineError) -> bool:

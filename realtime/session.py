@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from realtime.events import frame
-from realtime.ndjson import MAX_CURSOR
+from realtime.events import MAX_CURSOR, frame
 from realtime.topics import Channel
 
 PING_INTERVAL = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from django.db import connection, transaction
+from django.db import reset_queries, transaction
 from django.db.models import Avg, Count, F, Func, IntegerField, QuerySet
 
 from manticscore import locks
@@ -51,6 +51,7 @@ def index_with_minilm(progress: Progress) -> int:
             embed_sources(Source.objects.filter(id__in=stale[start : start + BATCH]), space, embed)
             if start + BATCH >= len(stale):
                 refresh_statistics(space)  # with the last vectors, so that no interruption leaves it out
+        reset_queries()  # with DEBUG=1 Django would keep every statement, vectors included
         progress(min(start + BATCH, len(stale)), len(stale))
     if not stale and not CorpusState.objects.filter(space=space).exists():
         refresh_statistics(space)
@@ -59,9 +60,6 @@ def index_with_minilm(progress: Progress) -> int:
 
 @transaction.atomic
 def index_with_corpus(progress: Progress) -> int:
-    with connection.cursor() as cursor:
-        # Fitting and embedding are minutes of silence for the database when the corpus is large.
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     sources = Source.objects.order_by("id")
     content = [lead(name, text) for name, text in sources.values_list("name", "text")]
     if not content:
@@ -104,7 +102,7 @@ def lead(name: str, text: str) -> str:
 
 
 def embed_sources(sources: QuerySet[Source], space: EmbeddingSpace, embed: Embed) -> None:
-    batch = list(sources.select_for_update().order_by("id"))
+    batch = list(sources.select_for_update(no_key=True).order_by("id"))
     passages = list(Passage.objects.filter(source__in=batch).order_by("source_id", "start"))
     content = {source.pk: source.text for source in batch}
     vectors = embed(

@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(default='queued', max_length=20)),
                 ('stage', models.CharField(default='', max_length=40)),
                 ('attempt', models.PositiveIntegerField(default=0)),
+                ('crashes', models.PositiveSmallIntegerField(db_default=0)),
                 ('last_seq', models.BigIntegerField(default=0)),
                 ('first_seq', models.BigIntegerField(default=1)),
                 ('closed_seq', models.BigIntegerField(blank=True, null=True)),

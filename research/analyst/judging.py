@@ -92,7 +92,7 @@ class Judgement(Shape):
 
 # Who speaks: the makers themselves, an edited collection, the press, the crowd, an advertiser.
 _AUTHORITY = {
-    **dict.fromkeys(["site", "product", "repository", "release", "documentation", "pricing"], 1.0),
+    **dict.fromkeys(["product page", "repository", "documentation"], 1.0),
     **dict.fromkeys(["registry", "encyclopedia", "catalogue"], 0.9),
     "news": 0.7,
     "forum": 0.5,
@@ -101,9 +101,9 @@ _AUTHORITY = {
 
 # Days after which a statement of this kind is worth half.
 _HALF_LIFE = {
-    **dict.fromkeys(["pricing", "news"], 90.0),
-    **dict.fromkeys(["repository", "release"], 180.0),
-    **dict.fromkeys(["site", "product", "documentation"], 365.0),
+    "news": 90.0,
+    "repository": 180.0,
+    **dict.fromkeys(["product page", "documentation"], 365.0),
     **dict.fromkeys(["catalogue", "encyclopedia", "registry"], 730.0),
 }
 _DEFAULT_HALF_LIFE = 365.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -22,13 +23,17 @@ class Library(Corpus, Protocol):
 
 @dataclass(slots=True)
 class MarketContext:
-    """Input first, then what the stages add, in their order."""
+    """Input first, then what the stages add, in their order.
+
+    `fenced` guards what a stage writes by itself against an execution that was overtaken.
+    """
 
     job_id: UUID
     idea: str
     as_of: date
     corpus: Library
     embed: Embed
+    fenced: Callable[[], AbstractContextManager[None]] = nullcontext
     interpretation: Interpretation | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     considered: int = 0

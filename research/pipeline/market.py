@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
+from realtime.runs import StreamJournal
 from research import spaces
 from research.corpus import PostgresCorpus
 from research.models import ResearchJob
@@ -25,10 +26,15 @@ def pipeline() -> Pipeline[MarketContext]:
     return Pipeline(stages, result)
 
 
-def context(job: ResearchJob) -> MarketContext:
+def context(job: ResearchJob, journal: StreamJournal) -> MarketContext:
     corpus = PostgresCorpus()
     return MarketContext(
-        job_id=job.pk, idea=job.idea, as_of=job.as_of, corpus=corpus, embed=spaces.embedder(corpus.space)
+        job_id=job.pk,
+        idea=job.idea,
+        as_of=job.as_of,
+        corpus=corpus,
+        embed=spaces.embedder(corpus.space),
+        fenced=journal.fenced,
     )
 
 

@@ -62,11 +62,12 @@ def status(job: ResearchJob) -> dict[str, Any]:
 
 def detail(job: ResearchJob) -> dict[str, Any]:
     """GET /research/{job_id}: the status with the artifact, null until the job is completed."""
+    completed = job.stream.status == "completed"
     return {
         **status(job),
         "idea": job.idea,
         "mode": job.mode,
         "project_id": str(job.project_id) if job.project_id else None,
-        "artifact_hash": job.artifact_hash or None,
-        "artifact": job.artifact,
+        "artifact_hash": job.artifact_hash if completed else None,
+        "artifact": job.artifact if completed else None,
     }

@@ -115,6 +115,7 @@ def test_a_server_stops_in_time_with_streams_open(pair: list[Installation]) -> N
         socket.subscribe(job_id)
         assert socket.next()["event"] == "subscribed"
         with visitor.stream(job_id) as response:
-            next(response.iter_raw())
+            chunks = response.iter_raw()
+            assert b"stream_start" in next(chunks)
             assert server.stop() == 0
     assert postmaster(installation) is None

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from manticscore import errors
-from manticscore.pipeline import Report, Stage
+from manticscore.pipeline import Report, Stage, Superseded
 from realtime import runs
 from realtime.models import StageResult, Stream
+from realtime.runs import StreamJournal
 from research.analyst import judging, quotes
 from research.importing import Record
 from research.models import Evidence, ResearchJob, Source
@@ -36,7 +37,8 @@ STAGES: Sequence[type[Stage[MarketContext]]] = (Interpret, Search, Judge, Analyz
 
 
 def start(idea: str = IDEA, **values: Any) -> MarketContext:
-    return market.context(factories.research_job(idea=idea, as_of=date(2026, 11, 21), **values))
+    job = factories.research_job(idea=idea, as_of=date(2026, 11, 21), **values)
+    return market.context(job, StreamJournal(job.pk, job.stream.attempt))
 
 
 def through(context: MarketContext, last: type[Any]) -> dict[str, Any]:
@@ -416,3 +418,13 @@ def test_task_of_a_deleted_job_does_nothing() -> None:
 def test_judging_is_called_where_the_stage_says() -> None:
     """The seam that the failing judge is put in at."""
     assert judge.judging is judging
+
+
+def test_an_overtaken_run_writes_no_artifact(corpus: list[Record]) -> None:
+    context = start()
+    through(context, Synthesize)
+    runs.claim(context.job_id)
+    with pytest.raises(Superseded):
+        Persist().run(context, Report("persist", lambda event, data: None))
+    assert ResearchJob.objects.get(pk=context.job_id).artifact is None
+    assert not Evidence.objects.exists()

@@ -123,9 +123,11 @@ async def test_hints_alone_deliver(hub: Hub, stream: Stream, monkeypatch: pytest
         follower = Follower(quick, stream.id)
         await until(lambda: follower.caught_up)
         for count in range(1, 6):
-            await in_thread(write, stream, 1, close=count == 5)
+            await in_thread(write, stream, 1)
             await until(lambda count=count: len(follower.numbers) == count)  # type: ignore[misc]
+        await in_thread(write, stream, 2 * PAGE + 5, close=True)  # more than is read at a time
         await follower.end()
+        assert follower.numbers == list(range(1, 2 * PAGE + 11))
     finally:
         await quick.stop()
 
@@ -180,6 +182,19 @@ async def test_a_long_history_is_read_a_page_at_a_time(hub: Hub, stream: Stream)
     assert sizes == [PAGE, PAGE, 10]
     assert follower.numbers == list(range(1, 2 * PAGE + 11))
     assert follower.replayed() == (2 * PAGE + 10, 2 * PAGE + 10)
+
+
+async def test_what_is_written_during_a_replay_comes_after_its_confirmation(hub: Hub, stream: Stream) -> None:
+    await in_thread(write, stream, PAGE + 10)
+    follower = Follower(hub, stream.id)
+    follower.pause()
+    await until(lambda: len(follower.numbers) == PAGE)
+    await in_thread(write, stream, 5, close=True)
+    await until(lambda: hub._topics[stream.id].head == PAGE + 15)
+    follower.go_on()
+    await follower.end()
+    assert follower.replayed() == (PAGE + 10, PAGE + 10)
+    assert follower.numbers == list(range(1, PAGE + 16))
 
 
 @pytest.mark.parametrize("cursor", [4, 5, 2**63 - 1])
@@ -260,7 +275,9 @@ async def test_a_stream_that_is_reopened_while_it_is_watched_goes_on(hub: Hub, s
     await until(lambda: paused.caught_up)
     paused.pause()
     await in_thread(write, stream, 4, close=True)
+    await until(lambda: hub._topics[stream.id].closed_seq == 4)
     await in_thread(reopen, stream)
+    await until(lambda: hub._topics[stream.id].closed_seq is None)
     await in_thread(write, stream, 2, close=True, attempt=2)
     await until(lambda: hub._topics[stream.id].closed_seq == 6)
     paused.go_on()
@@ -354,3 +371,35 @@ async def test_a_socket_that_loses_a_part_ends_instead_of_going_silent(
     with pytest.raises(LookupError):
         await asyncio.wait_for(socket.run(frames.get), PATIENCE)
     assert hub._sessions == {}
+
+
+async def test_a_cursor_that_is_ahead_of_the_hub_but_not_of_the_stream_is_believed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that comes from another process may know more than this hub has been told."""
+    hints.listen(None)
+    monkeypatch.setattr(hubs, "SWEEP_INTERVAL", NEVER)
+    stream = await in_thread(factories.stream)
+    with hub.watch(stream.id) as topic:
+        await replay.positioned(topic)
+        await in_thread(publish.append, stream.id, stream.attempt, log.several(3))
+        assert topic.head == 0
+        follower = Follower(hub, stream.id, cursor=3)
+        await until(lambda: follower.steps)
+        assert follower.steps == [CaughtUp(0)]
+        follower.task.cancel()
+
+
+async def test_the_end_is_told_at_once_to_whoever_knows_it_before_the_hub(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints.listen(None)
+    monkeypatch.setattr(hubs, "SWEEP_INTERVAL", NEVER)
+    stream = await in_thread(factories.stream)
+    with hub.watch(stream.id) as topic:
+        await replay.positioned(topic)
+        await in_thread(publish.append, stream.id, stream.attempt, [DoneEvent()], close=True)
+        follower = Follower(hub, stream.id, cursor=1)
+        await follower.end()
+        assert [event["event"] for event in follower.events] == ["done"]
+        assert "seq" not in follower.events[0]["data"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
@@ -246,13 +247,19 @@ def test_connecting_to_a_stream_prolongs_its_session(
     assert installation.query(f"{lives_long} {SESSION}", reader.token) == [(True,)]
 
 
-def open_many(visitor: Visitor, stream_id: str, count: int) -> list[httpx.Client]:
-    """Clients that each have read the first line of an idle stream."""
-    clients = [httpx.Client(headers=visitor.http.headers, verify=False) for _ in range(count)]
-    for client in clients:
-        request = client.build_request("GET", f"{visitor.server.url}/research/{stream_id}/events")
-        next(client.send(request, stream=True).iter_raw())
-    return clients
+@contextmanager
+def idle_streams(visitor: Visitor, stream_id: str, count: int) -> Iterator[None]:
+    """Clients that each have read the first line of a stream and wait for the next."""
+    headers = dict(visitor.http.headers)
+    with ExitStack() as opened:
+        for _ in range(count):
+            client = opened.enter_context(httpx.Client(headers=headers, verify=False))
+            url = f"{visitor.server.url}/research/{stream_id}/events"
+            response = opened.enter_context(client.stream("GET", url))
+            chunks = response.iter_raw()
+            next(chunks)
+            opened.callback(chunks.close)  # forgotten, it would close the connection now
+        yield
 
 
 def test_clients_that_leave_leave_nothing_behind(
@@ -261,8 +268,8 @@ def test_clients_that_leave_leave_nothing_behind(
     stream_id = open_stream(installation, visitor)
     _, connections = server.resources()
     for turn in range(5):
-        for client in open_many(visitor, stream_id, 10):
-            client.close()
+        with idle_streams(visitor, stream_id, 10):
+            assert server.resources()[1] >= 10
         until(lambda: server.resources()[1] <= connections, "the connections to end")
         if turn == 0:  # what is made once and kept is made now
             threads, _ = server.resources()
@@ -276,11 +283,10 @@ def test_idle_streams_hold_no_threads_and_no_database_connections(
 ) -> None:
     stream_id = open_stream(installation, visitor)
     (threads, _), databases = server.resources(), database_connections(installation)
-    clients = open_many(visitor, stream_id, 40)
-    until(lambda: server.resources()[0] <= threads + 3, "the threads of idle streams to end")
-    assert database_connections(installation) <= databases + 3
-    for client in clients:
-        client.close()
+    with idle_streams(visitor, stream_id, 40):
+        assert server.resources()[1] >= 40
+        until(lambda: server.resources()[0] <= threads + 3, "the threads of idle streams to end")
+        assert database_connections(installation) <= databases + 3
 
 
 def database_connections(installation: Installation) -> int:

@@ -22,7 +22,7 @@ class Persist:
 
     def run(self, context: MarketContext, report: Report) -> Output:
         assert context.landscape is not None
-        with transaction.atomic():
+        with transaction.atomic(), context.fenced():
             proved = prove(context.landscape)
             digest = artifact_hash(proved)
             count = save(context, proved, digest)

@@ -47,7 +47,7 @@ def deferred() -> UUID:
     return job.pk
 
 
-def taken(last_heartbeat: str, attempts: int = 0) -> UUID:
+def taken(last_heartbeat: str, crashes: int = 0, attempts: int = 0) -> UUID:
     """A job in the hands of a worker that gave its last sign of life so long ago."""
     stream_id = deferred()
     ((worker,),) = query(
@@ -58,6 +58,7 @@ def taken(last_heartbeat: str, attempts: int = 0) -> UUID:
         "UPDATE procrastinate_jobs SET status = 'doing', worker_id = %s, attempts = %s WHERE lock = %s",
         worker, attempts, str(stream_id),
     )  # fmt: skip
+    Stream.objects.filter(id=stream_id).update(crashes=crashes)
     return stream_id
 
 
@@ -107,15 +108,31 @@ def test_a_job_of_a_living_worker_is_left_alone(queue: None) -> None:
 
 
 def test_a_second_crash_is_forgiven_and_a_third_ends_the_run(queue: None) -> None:
-    second, third = taken(LONG_AGO, attempts=1), taken(LONG_AGO, attempts=2)
+    second, third = taken(LONG_AGO, crashes=1), taken(LONG_AGO, crashes=2)
     jobs.sweep()
-    assert state(second) == ("todo", 2)
+    assert state(second) == ("todo", 1)
     assert state(third)[0] == "failed"
     assert log.types(second) == []
     assert log.types(third) == ["error", "done"]
     assert log.stored(third)[0][2]["code"] == "WORKER_CRASHED"
     ended = Stream.objects.get(id=third)
     assert (ended.status, ended.closed_seq) == ("failed", 2)
+
+
+def test_tries_that_no_worker_died_of_are_no_crashes(queue: None) -> None:
+    """The queue counts every retry of a job, also those after a database that was away."""
+    stream_id = taken(LONG_AGO, attempts=4)
+    jobs.sweep()
+    assert state(stream_id) == ("todo", 5)
+
+
+def test_a_stalled_job_that_cannot_be_helped_holds_up_no_other(queue: None) -> None:
+    held, free = sorted([taken(LONG_AGO), taken(LONG_AGO)])
+    with transaction.atomic():
+        Stream.objects.select_for_update().get(id=held)
+        at_once(1, lambda number: jobs.sweep())
+        assert state(free) == ("todo", 1)
+    assert state(held) == ("doing", 0)
 
 
 def test_an_open_stream_without_a_job_is_ended(queue: None) -> None:
@@ -143,7 +160,7 @@ def test_streams_that_wait_or_have_just_moved_are_no_orphans(queue: None) -> Non
 
 
 def test_sweeps_that_meet_act_once(queue: None) -> None:
-    crashed = [taken(LONG_AGO, attempts=2) for _ in range(3)]
+    crashed = [taken(LONG_AGO, crashes=2) for _ in range(3)]
     lost = [taken(LONG_AGO) for _ in range(3)]
     at_once(6, lambda number: jobs.sweep())
     for stream_id in crashed:

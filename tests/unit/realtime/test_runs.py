@@ -58,7 +58,9 @@ def test_a_closed_or_absent_stream_cannot_be_claimed() -> None:
 
 def test_executing_writes_the_whole_story_and_closes_the_stream() -> None:
     stream = factories.stream(attempt=0, status="queued")
-    assert runs.execute(stream.id, pipeline(ScriptedStage("search"), ScriptedStage("analyze")), list)
+    assert runs.execute(
+        stream.id, pipeline(ScriptedStage("search"), ScriptedStage("analyze")), lambda journal: []
+    )
     assert log.numbers(stream.id) == [1, 2, 3, 4, 5, 6]
     assert log.types(stream.id) == ["stage", "stage", "stage", "stage", "result", "done"]
     assert log.stored(stream.id)[4][2] == {"words": ["search output", "analyze output"]}
@@ -68,10 +70,10 @@ def test_executing_writes_the_whole_story_and_closes_the_stream() -> None:
 
 def test_executing_again_what_has_ended_leaves_no_trace() -> None:
     stream = factories.stream(attempt=0)
-    runs.execute(stream.id, pipeline(ScriptedStage("search")), list)
+    runs.execute(stream.id, pipeline(ScriptedStage("search")), lambda journal: [])
     before, events = Stream.objects.get(id=stream.id), log.stored(stream.id)
     stage = ScriptedStage("search")
-    assert not runs.execute(stream.id, pipeline(stage), list)
+    assert not runs.execute(stream.id, pipeline(stage), lambda journal: [])
     assert stage.runs == 0
     assert log.stored(stream.id) == events
     assert Stream.objects.get(id=stream.id).attempt == before.attempt
@@ -85,7 +87,9 @@ def test_an_execution_that_is_overtaken_stops_without_a_trace() -> None:
         return Output("too late")
 
     never = ScriptedStage("analyze")
-    assert not runs.execute(stream.id, pipeline(ScriptedStage("search", overtaken), never), list)
+    assert not runs.execute(
+        stream.id, pipeline(ScriptedStage("search", overtaken), never), lambda journal: []
+    )
     assert never.runs == 0
     assert [data["status"] for _, _, data in log.stored(stream.id)] == ["started"]
     assert not StageResult.objects.filter(stream=stream).exists()
@@ -97,7 +101,7 @@ def test_a_run_goes_on_from_its_last_checkpoint() -> None:
     first = claimed(stream)
     first.checkpoint("search", "kept", {"name": "search", "status": "completed"})
     search, context = ScriptedStage("search"), []  # type: ignore[var-annotated]
-    assert runs.execute(stream.id, pipeline(search, ScriptedStage("analyze")), lambda: context)
+    assert runs.execute(stream.id, pipeline(search, ScriptedStage("analyze")), lambda journal: context)
     assert search.runs == 0
     assert context == ["kept", "analyze output"]
     attempts = [data.get("attempt") for _, event, data in log.stored(stream.id) if event == "stage"]
@@ -110,7 +114,7 @@ def test_a_failed_run_ends_with_error_and_done() -> None:
     def empty(context: list[str], report: Report) -> Output:
         raise errors.EmptyOutput("Nothing.", evidence_count=0)
 
-    assert runs.execute(stream.id, pipeline(ScriptedStage("analyze", empty)), list)
+    assert runs.execute(stream.id, pipeline(ScriptedStage("analyze", empty)), lambda journal: [])
     assert log.stored(stream.id)[2:] == [
         (
             3,

@@ -36,7 +36,7 @@ def document(
     name: str | None = None,
     category: str | None = None,
     url: str | None = None,
-    kind: str = "product",
+    kind: str = "product page",
     published_on: date | None = None,
 ) -> Document:
     """A document with a passage per sentence."""

@@ -135,7 +135,7 @@ def document(id: str, text: str | None = None, **changes: Any) -> Document:
         "url": f"https://{id}.example",
         "domain": f"{name.lower()}.example",
         "origin": "catalogue",
-        "kind": "news" if id.endswith("-news") else "product",
+        "kind": "news" if id.endswith("-news") else "product page",
         "text": body,
         "category": category,
         "founded": founded,

@@ -160,7 +160,7 @@ def test_a_digest_counts_fully_with_fewer_sentences_than_a_page() -> None:
         return found([(one, judgement(one, weight=0.9)) for one in made])["frost alerts"].confidence
 
     assert confidence("catalogue") == pytest.approx(1 - math.exp(-6 * 0.9 / 6), abs=1e-4)
-    assert confidence("product") == pytest.approx(1 - math.exp(-3 * 0.9 / 6), abs=1e-4)
+    assert confidence("product page") == pytest.approx(1 - math.exp(-3 * 0.9 / 6), abs=1e-4)
 
 
 def test_gaps_are_ranked_capped_and_proved() -> None:

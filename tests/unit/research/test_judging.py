@@ -41,8 +41,8 @@ def one(found: Document, score: float = 0.8, **kwargs: Any) -> Judgement:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("product", 1), ("repository", 1), ("documentation", 1), ("registry", 0.9), ("encyclopedia", 0.9),
-        ("catalogue", 0.9), ("news", 0.7), ("forum", 0.5), ("listicle", 0.3), ("dream", 0.5),
+        ("product page", 1), ("repository", 1), ("documentation", 1), ("registry", 0.9),
+        ("encyclopedia", 0.9), ("catalogue", 0.9), ("news", 0.7), ("forum", 0.5), ("listicle", 0.3), ("dream", 0.5),
     ],
 )  # fmt: skip
 def test_authority(kind: str, expected: float) -> None:
@@ -53,13 +53,12 @@ def test_authority(kind: str, expected: float) -> None:
     ("kind", "day", "expected"),
     [
         ("news", date(2026, 4, 1), 0.5),
-        ("pricing", date(2026, 1, 1), 0.25),
         ("repository", date(2026, 1, 1), 0.5),
-        ("product", date(2025, 6, 30), 0.5),
+        ("product page", date(2025, 6, 30), 0.5),
         ("catalogue", date(2024, 6, 30), 0.5),
-        ("product", TODAY, 1.0),
-        ("product", date(2026, 12, 1), 1.0),
-        ("product", None, 0.4),
+        ("product page", TODAY, 1.0),
+        ("product page", date(2026, 12, 1), 1.0),
+        ("product page", None, 0.4),
     ],
 )
 def test_freshness_halves_per_half_life(kind: str, day: date | None, expected: float) -> None:

@@ -7,7 +7,16 @@ import sys
 
 from manticscore import embedded_postgres
 
-WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "compilemessages", "makemessages"}
+WITHOUT_DATABASE = {
+    "clerk_token",
+    "help",
+    "--help",
+    "-h",
+    "version",
+    "--version",
+    "compilemessages",
+    "makemessages",
+}
 
 
 def main() -> None:
@@ -15,7 +24,10 @@ def main() -> None:
     from django.core.management import execute_from_command_line
 
     if len(sys.argv) > 1 and WITHOUT_DATABASE.isdisjoint(sys.argv[1:]):
-        embedded_postgres.start_unless_configured()
+        try:
+            embedded_postgres.start_unless_configured()
+        except OSError as error:
+            sys.exit(f"Cannot use {embedded_postgres.data_dir()} (DATA_DIR): {error}")
     execute_from_command_line(sys.argv)
 
 

@@ -1,6 +1,6 @@
-"""Session tokens: mint, look up, extend, revoke.
+"""Bearer tokens: what one means, and the life of our own: mint, look up, extend, revoke.
 
-The one place behind REST, NDJSON and WebSocket. A token is `ms_sess_` followed by 256 random bits;
+The one place behind REST, NDJSON and WebSocket. A session token is `ms_sess_` followed by 256 random bits;
 the database holds its SHA-256, which needs no salt or stretching at that entropy. Expiry is decided
 by the database's clock, so that a wrong clock on a web server neither lengthens nor shortens it.
 """
@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from accounts.models import Principal, Session
+from accounts import clerk
+from accounts.models import ANONYMOUS_PREFIX, Principal, Session
 from accounts.models.session import database_clock_plus
 from manticscore import errors
 
@@ -38,12 +39,36 @@ FIND_AND_EXTEND = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A valid token's meaning: which session it is and whose."""
+# A session for one connection, minted from a JWT; its token is never told to anybody. Safe to repeat.
+MINT_FOR_CONNECTION = """
+    WITH principal AS (INSERT INTO accounts_principal (id) VALUES (%(principal)s) ON CONFLICT DO NOTHING)
+    INSERT INTO accounts_session (id, token_digest, principal_id, expires_at)
+    VALUES (%(id)s, %(digest)s, %(principal)s, now() + make_interval(secs => %(ttl)s))
+    ON CONFLICT DO NOTHING RETURNING id
+"""
+REVOKE = """
+    UPDATE accounts_session SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a valid token stands for."""
+
+    principal_id: str
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether this is a device that has not signed in."""
+        return self.principal_id.startswith(ANONYMOUS_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant(Identity):
+    """A session: which it is and whose. One `for_connection` ends with the connection it was minted for."""
 
     session_id: UUID
-    principal_id: str
+    for_connection: bool = False
 
 
 Row = tuple[UUID, str, bool, bool]
@@ -60,8 +85,18 @@ def mint(principal: Principal) -> str:
     return token
 
 
+def authenticate(token: str) -> Identity:
+    """Who a bearer token stands for: a session token first, else a Clerk JWT.
+
+    Raises InvalidToken, TokenExpired or, when the JWT's key cannot be known, Unavailable.
+    """
+    if clerk.looks_like_jwt(token):
+        return Identity(principal_id=clerk.principal_of(token).id)
+    return find(token)
+
+
 def find(token: str) -> Grant:
-    """The grant behind a token, in one indexed query.
+    """The grant behind a session token, in one indexed query.
 
     Raises InvalidToken for a malformed, unknown or revoked token and TokenExpired for an old one.
     """
@@ -90,7 +125,7 @@ def judge(row: Row | None) -> Grant:
         raise errors.InvalidToken("Invalid token: session was revoked")
     if expired:
         raise errors.TokenExpired()
-    return Grant(session_id, principal_id)
+    return Grant(session_id=session_id, principal_id=principal_id)
 
 
 def digest(token: str) -> bytes:

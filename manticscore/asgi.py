@@ -11,7 +11,8 @@ django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from manticscore.accesslog import AccessLog  # noqa: E402
 from manticscore.handler import HttpHandler  # noqa: E402
 from realtime.routing import websocket_application  # noqa: E402
 
-application = ProtocolTypeRouter({"http": HttpHandler(), "websocket": websocket_application})
+application = AccessLog(ProtocolTypeRouter({"http": HttpHandler(), "websocket": websocket_application}))

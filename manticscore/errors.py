@@ -206,7 +206,13 @@ STATUS_DETAILS: Mapping[int, str] = {
 
 def error_response(error: ApiError) -> JsonResponse:
     """The one HTTP form of an ApiError."""
-    return _with_headers(JsonResponse({"detail": error.detail}, status=error.status), error)
+    return _with_headers(_json({"detail": error.detail}, error.status), error)
+
+
+def _json(body: dict[str, str], status: int) -> JsonResponse:
+    """The same bytes as DRF's renderer makes of it."""
+    compact = {"separators": (",", ":"), "ensure_ascii": False}
+    return JsonResponse(body, status=status, json_dumps_params=compact)
 
 
 def _with_headers(response: R, error: ApiError) -> R:
@@ -222,7 +228,7 @@ def status_response(status: int, request_id: str) -> JsonResponse:
     body = {"detail": STATUS_DETAILS.get(status, "Error")}
     if status == 500:
         body["request_id"] = request_id
-    return JsonResponse(body, status=status)
+    return _json(body, status)
 
 
 def from_exception(error: BaseException) -> ApiError | None:
@@ -258,9 +264,11 @@ def first_message(detail: Any) -> str:
     if isinstance(detail, Mapping):
         field, inner = next(iter(detail.items()))
         message = first_message(inner)
-        return message if field == "non_field_errors" or message.startswith(field) else f"{field}: {message}"
+        known = field == "non_field_errors" or message.startswith(str(field))
+        return message if known else f"{field}: {message}"
     if isinstance(detail, list):
-        return first_message(detail[0])
+        # Of many items, those without an error have an empty place.
+        return first_message(next(item for item in detail if item))
     return str(detail)
 
 

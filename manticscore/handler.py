@@ -1,25 +1,76 @@
-"""Django's ASGI handler with its two holes closed: bodies without end, requests that cannot be decoded."""
+"""Django's ASGI handler, with its holes closed and without the threads that a request does not need.
+
+Stock Django crosses into a thread for each synchronous piece of a request: signal receivers, middleware,
+the view, rendering, closing. That is most of a request's time; docs/performance.md has the profile. Here
+
+- asynchronous views and middleware run in the event loop and cross nowhere;
+- a synchronous view is rendered in the one crossing that runs it, in a borrowed thread (threads.py);
+- what Django does after a request happens in that thread once the answer is out, or in none.
+
+Bodies without end and requests that cannot be decoded are refused as JSON, as the middleware does later.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache, wraps
 from typing import Any
 
+from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
-from django.http import JsonResponse
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix, set_urlconf
 
-from manticscore import errors
-from manticscore.middleware import REQUEST_ID_HEADER, new_request_id
+from manticscore import errors, logs, threads
+from manticscore.middleware import REQUEST_ID_HEADER
+
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+View = Callable[..., Any]
 
 
 class HttpHandler(ASGIHandler):
-    """Answers every refusal as JSON with a request id, as the middleware does for all later ones."""
+    """See the module's docstring."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        thread = threads.BorrowedThread(threads.shared)
+        threads.current.set(thread)
+        async with ThreadSensitiveContext(executor=thread):
+            try:
+                await self.answer(scope, self.up_to_limit(receive, send), send, thread)
+            finally:
+                thread.give_back()
+
+    async def answer(
+        self, scope: Message, receive: Receive, send: Send, thread: threads.BorrowedThread
+    ) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        set_script_prefix(get_script_prefix(scope))
+        with body:
+            request, refused = self.create_request(scope, body)
+            response = refused if request is None else await self.run_get_response(request)
+            try:
+                if response.streaming:
+                    await self.stream(response, receive, send)
+                else:
+                    await self.send_response(response, send)
+            finally:
+                # Closing the response is what tells Django that the request is finished.
+                thread.give_back(response.close)
+
+    def up_to_limit(self, receive: Receive, send: Send) -> Receive:
+        """`receive` for bodies of bounded size: beyond it, the answer, then as if the client had left."""
         received = 0
 
-        async def receive_up_to_limit() -> Any:
-            """The next message. Once the body is too large: the answer, then the client's leaving."""
+        async def receive_some() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
@@ -28,18 +79,76 @@ class HttpHandler(ASGIHandler):
             await self.send_response(refusal(errors.PayloadTooLarge.status), send)
             return {"type": "http.disconnect"}
 
-        await super().__call__(scope, receive_up_to_limit, send)
+        return receive_some
 
-    def create_request(self, scope: Any, body_file: Any) -> Any:
+    async def stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
+        """Send until the end or until the client leaves. Short answers are simply finished instead."""
+        sending = asyncio.create_task(self.send_response(response, send), name="response")
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+
+    def create_request(self, scope: Message, body_file: Any) -> Any:
         try:
             request, refused = super().create_request(scope, body_file)
         except ValueError:  # a charset with U+0000
             return None, refusal(errors.BadRequest.status)
         return (request, None) if refused is None else (None, refusal(refused.status_code))
 
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """Without Django's line per refusal, which costs a crossing: the access log has one for all."""
+        set_urlconf(settings.ROOT_URLCONF)
+        response: HttpResponseBase = await self._middleware_chain(request)  # type: ignore[attr-defined]
+        response._resource_closers.append(request.close)  # type: ignore[attr-defined]
+        return response
+
+    def make_view_atomic(self, view: View) -> View:
+        """Django's hook for wrapping a view before it is called."""
+        view = super().make_view_atomic(view)
+        return answering(view) if iscoroutinefunction(view) else rendering(view)
+
+
+@cache
+def answering(view: View) -> View:
+    """An asynchronous view's known errors as answers, without a crossing for the exception's sake."""
+
+    @wraps(view)
+    async def run(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+        try:
+            response: HttpResponseBase = await view(request, *args, **options)
+        except Exception as error:
+            known = errors.from_exception(error)
+            if known is None:
+                raise
+            return errors.error_response(known)
+        return response
+
+    return run
+
+
+@cache
+def rendering(view: View) -> View:
+    """A synchronous view that also renders its response, for which Django would cross again."""
+
+    @wraps(view)
+    def run(request: HttpRequest, *args: Any, **options: Any) -> HttpResponseBase:
+        response: Any = view(request, *args, **options)
+        if callable(getattr(response, "render", None)):
+            response.render()
+            response.render = None
+        return response  # type: ignore[no-any-return]
+
+    return run
+
 
 def refusal(status: int) -> JsonResponse:
-    request_id = new_request_id()
+    request_id = logs.current.get().id
     response = errors.status_response(status, request_id)
     response[REQUEST_ID_HEADER] = request_id
     if status == errors.PayloadTooLarge.status:

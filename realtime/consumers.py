@@ -154,7 +154,10 @@ async def websocket(scope: Scope, receive: Receive, send: SendMessage) -> None:
     except errors.Unauthorized:
         await send({"type": "websocket.close", "code": INVALID_TOKEN})
         return
-    await SocketConsumer(hub, grant, send).run(receive)
+    try:
+        await SocketConsumer(hub, grant, send).run(receive)
+    finally:
+        await access.release(hub, grant)
 
 
 async def not_found(scope: Scope, receive: Receive, send: SendMessage) -> None:

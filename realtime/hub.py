@@ -15,6 +15,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,9 +23,10 @@ from uuid import UUID
 import psycopg
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.conf import settings
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from realtime import hints
+from realtime.batching import Batches
 from realtime.events import stored_line
 
 PAGE = 500  # events read from the table at a time
@@ -54,6 +56,7 @@ ENDED_SESSIONS = """
     LEFT JOIN accounts_session s ON s.id = wanted.id AND s.revoked_at IS NULL AND s.expires_at > now()
     WHERE s.id IS NULL
 """
+TIMEOUTS = ("57014", "55P03")  # the server's own, for a statement and for a lock
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError)  # the database is; PoolTimeout is the former
 UNKNOWN = -1  # position of a stream that has not been read yet
 
@@ -112,8 +115,8 @@ class Hub:
             timeout=POOL_WAIT,
             open=False,
             kwargs={"autocommit": True},
-            check=AsyncConnectionPool.check_connection,
         )
+        self.batches = Batches(self.fetch)
         self._topics: dict[UUID, Topic] = {}
         self._sessions: dict[UUID, tuple[asyncio.Event, int]] = {}
         self._dirty: set[UUID] = set()
@@ -201,7 +204,20 @@ class Hub:
         return [encode(row) for row in rows if row[5] is not None]
 
     async def fetch(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
-        """Rows of a short query, on one of the hub's connections. For routes that must not hold one."""
+        """Rows of a short query that may be repeated, on one of the hub's connections.
+
+        That the server dropped a connection is only noticed in its use. Then all of them are looked at,
+        and the query is made once more: cheaper than a question to the server before every query.
+        """
+        try:
+            return await self._fetch_once(query, parameters)
+        except psycopg.OperationalError as error:
+            if isinstance(error, PoolTimeout) or error.sqlstate in TIMEOUTS:
+                raise
+            await self._pool.check()
+            return await self._fetch_once(query, parameters)
+
+    async def _fetch_once(self, query: str, parameters: Any) -> list[tuple[Any, ...]]:
         async with self.connection() as connection:
             cursor = await connection.execute(query, parameters)
             return await cursor.fetchall()
@@ -321,7 +337,8 @@ async def current() -> Hub:
         async with _starting:
             if _hub is None or _hub._loop is not asyncio.get_running_loop():
                 hub = Hub(conninfo())
-                await hub.start()
+                # In a context of its own: the hub's tasks are not part of the request that came first.
+                await asyncio.create_task(hub.start(), context=Context())
                 _hub = hub
     return _hub
 

@@ -4,43 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import ExitStack, aclosing
 from uuid import UUID
 
-from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
-from django.db import connections
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from accounts import sessions
-from manticscore import errors
+from accounts.ratelimits import open_streams
+from manticscore import errors, threads
 from realtime import access, replay
 from realtime import hub as hubs
 from realtime.events import MAX_CURSOR, frame
 from realtime.hub import Hub
 
+CONTENT_TYPE = "application/x-ndjson"
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
 
 async def events_response(
     request: HttpRequest, stream_id: UUID, channel: str, entity_field: str
-) -> StreamingHttpResponse:
+) -> HttpResponse | StreamingHttpResponse:
     """The response of an `.../events` route. Raises ApiError before anything is sent.
 
     `entity_field` is the name under which `stream_start` carries the entity's id, as `job_id`.
     """
     token = sessions.bearer_token(request.headers.get("Authorization", ""))
     hub = await hubs.current()
-    grant = await access.grant(hub, token)
+    # Only a stream that is really opened prolongs the session, or makes one for a JWT.
+    principal_id = await access.follower(hub, token, channel, stream_id)
     cursor = parse_cursor(request.GET.get("cursor", ""))
-    if not await access.may_follow(hub, grant.principal_id, channel, stream_id):
-        raise errors.NotFound()
-    start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
-    lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
-    return StreamingHttpResponse(
-        nothing() if request.method == "HEAD" else lines,
-        content_type="application/x-ndjson",
-        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
-    )
+    if request.method == "HEAD":
+        return HttpResponse(content_type=CONTENT_TYPE, headers=HEADERS)
+    with ExitStack() as held:
+        held.enter_context(open_streams.one_more(principal_id))
+        grant = await access.grant(hub, token)
+        start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
+        lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
+        return StreamingHttpResponse(
+            Body(lines, held.pop_all()),
+            content_type=CONTENT_TYPE,
+            headers=HEADERS,
+        )
+
+
+class Body:
+    """Lines, and what is held for them until Django closes the response, even if nobody read a line."""
+
+    def __init__(self, lines: AsyncGenerator[bytes, None], held: ExitStack) -> None:
+        self._lines = lines
+        self._held = held
+        self._loop = asyncio.get_running_loop()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._lines
+
+    def close(self) -> None:
+        """Callable from any thread. Lines that were left in the middle end now, not when memory is freed."""
+        self._held.close()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._lines.aclose()))
 
 
 def parse_cursor(text: str) -> int:
@@ -54,21 +78,17 @@ def parse_cursor(text: str) -> int:
 
 async def body(
     hub: Hub, grant: sessions.Grant, stream_id: UUID, cursor: int, start: bytes
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Lines until the stream's end, the session's end or the client's leaving."""
-    await release_request_thread()
-    yield start + b"\n"
-    async with aclosing(replay.follow(hub, stream_id, cursor)) as steps:
-        with hub.watch_session(grant.session_id) as ended:
-            async for lines in beating(steps, ended):
-                yield b"\n".join(lines) + b"\n"
-
-
-async def nothing() -> AsyncIterator[bytes]:
-    """The body of an answer to HEAD, which must not wait for the stream's end."""
-    lines: tuple[bytes, ...] = ()
-    for line in lines:
-        yield line
+    threads.release()  # a stream idles for minutes and must hold no thread and no connection
+    try:
+        yield start + b"\n"
+        async with aclosing(replay.follow(hub, stream_id, cursor)) as steps:
+            with hub.watch_session(grant.session_id) as ended:
+                async for lines in beating(steps, ended):
+                    yield b"\n".join(lines) + b"\n"
+    finally:
+        await access.release(hub, grant)
 
 
 async def beating(steps: AsyncIterator[replay.Step], ended: asyncio.Event) -> AsyncIterator[list[bytes]]:
@@ -96,16 +116,3 @@ async def beating(steps: AsyncIterator[replay.Step], ended: asyncio.Event) -> As
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-
-
-async def release_request_thread() -> None:
-    """Give back the thread, and its database connection, that Django keeps for a request.
-
-    A stream idles for minutes; an idle one must hold neither. asgiref makes a new thread by itself if
-    Django needs one again when the response is closed.
-    """
-    await sync_to_async(connections.close_all)()
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context is not None else None
-    if executor is not None:
-        executor.shutdown(wait=False)

@@ -13,6 +13,7 @@ from django.db.models import F
 from manticscore import errors, pipeline
 from realtime import events, publish
 from realtime.models import StageResult, Stream
+from realtime.signals import stream_failed
 
 Context = TypeVar("Context")
 
@@ -85,7 +86,10 @@ class StreamJournal:
             stream_id=self._stream_id, stage=stage, attempt=self.attempt, output=output
         )
 
+    @transaction.atomic
     def finish(self, status: str, event: str, data: dict[str, Any]) -> None:
+        if status == "failed":
+            stream_failed.send(sender=StreamJournal, stream_id=self._stream_id, code=data["code"])
         last = [events.build(event, data), events.DoneEvent()]
         publish.append(self._stream_id, self.attempt, last, status=status, close=True)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -48,13 +47,9 @@ def load() -> int:
 
 
 def records() -> list[importing.Record]:
-    """The catalogue's products. Every one was true, as far as known, on the head's `as_of` day."""
-    head, *rows = (json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines())
-    return [importing.parse(as_row(row, head)) for row in rows]
-
-
-def as_row(row: dict[str, Any], head: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "kind": "catalogue", "published_on": head["as_of"]}
+    """The catalogue's products. Written from general knowledge, so they carry no date of publication."""
+    _, *rows = (json.loads(line) for line in FILE.read_text(encoding="utf-8").splitlines())
+    return [importing.parse({**row, "kind": "catalogue"}) for row in rows]
 
 
 def file_digest() -> str:

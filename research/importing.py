@@ -113,8 +113,8 @@ def refuse_constant(name: str) -> Any:
 
 def read_csv(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | BadRecord]]:
     csv.field_size_limit(MAX_LINE)
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        rows = csv.DictReader(file)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = csv.DictReader(file, strict=True)
         while True:
             try:
                 row = next(rows, None)

@@ -11,10 +11,14 @@ import hypothesis
 import pytest
 
 from tests.helpers import people
+from tests.helpers.canaries import no_secrets_in_logs
+from tests.helpers.clerk import keys_forgotten
+from tests.helpers.hubs import hub_in_transaction
 from tests.helpers.installation import Installation, fresh_database
 from tests.helpers.people import Person
+from tests.helpers.queue import empty_queue
 
-__all__ = ["environment"]
+__all__ = ["empty_queue", "environment", "hub_in_transaction", "keys_forgotten", "no_secrets_in_logs"]
 hypothesis.settings.register_profile("suite", deadline=None)  # other work on the machine is no failure
 hypothesis.settings.load_profile("suite")
 

@@ -11,9 +11,14 @@ ANONYMOUS_PREFIX = "anon:"
 
 
 class Principal(models.Model):
-    """Owner of rows: a signed-in user (`user_...`) or an anonymous device (`anon:<uuid>`)."""
+    """Owner of rows: a signed-in user (`user_...`) or an anonymous device (`anon:<uuid>`).
+
+    `rebound_to` is set once, when an anonymous principal's rows are given to a user. From then on the
+    database itself gives that user whatever is still written in the old name; see accounts/ownership.py.
+    """
 
     id = models.TextField(primary_key=True)
+    rebound_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -23,7 +28,11 @@ class Principal(models.Model):
                 name="principal_id_is_user_or_anonymous",
                 condition=models.Q(id__regex=r"^user_[A-Za-z0-9_-]{1,128}$")
                 | models.Q(id__regex=r"^anon:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-            )
+            ),
+            models.CheckConstraint(
+                name="principal_only_anonymous_rebound",
+                condition=models.Q(rebound_to=None) | models.Q(id__startswith=ANONYMOUS_PREFIX),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -44,9 +53,17 @@ class Principal(models.Model):
 
 
 class OwnedModel(models.Model):
-    """Base of every table whose rows belong to somebody."""
+    """Base of every table whose rows belong to somebody.
+
+    A table whose unique constraints name the owner says in `merge` what happens when an anonymous
+    principal's row meets one of the user's that it would collide with.
+    """
 
     owner = models.ForeignKey(Principal, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def merge(cls, source_id: str, target_id: str) -> None:
+        """Settle collisions before rows of `source_id` move to `target_id`. By default there are none."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 import httpx
+from cryptography.fernet import Fernet
 from django.conf import settings
 
 HOST = "127.0.0.1"
@@ -74,6 +75,8 @@ def environment(conninfo: str) -> dict[str, str]:
         "DEBUG": "1" if settings.DEBUG else "0",
         "ALLOWED_HOSTS": HOST,
         "RATELIMIT_ENABLE": "0",
+        "CREDITS_ENFORCED": "0",
+        "FIELD_KEYS": Fernet.generate_key().decode(),  # nothing of it outlives the database
     }
     return inherited | told
 

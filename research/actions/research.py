@@ -7,6 +7,7 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import credits
 from accounts.models import Principal
 from manticscore import errors
 from realtime import jobs
@@ -20,14 +21,17 @@ TITLE_LENGTH = 120
 
 @transaction.atomic
 def start(*, owner: Principal, idea: str, mode: str, project_id: uuid.UUID | None = None) -> ResearchJob:
-    """Create the job, its stream and its queue entry: all of them, or none.
+    """Charge for the job and create it, its stream and its queue entry: all of them, or none.
 
-    Raises NotFound for a project that is not the owner's: the job's events are numbered in its stream too.
+    Raises NotFound for a project that is not the owner's, because the job's events are numbered in its
+    stream too, and TooManyRequests when the owner's credits are used up.
     """
     if project_id is not None and not owns_project(owner, project_id):
         raise errors.NotFound()
+    job_id = uuid.uuid4()
+    credits.charge(owner_id=owner.id, action="research", entity_id=job_id)
     stream = Stream.objects.create(
-        id=uuid.uuid4(),
+        id=job_id,
         owner=owner,
         channel=Channel.RESEARCH,
         title=idea[:TITLE_LENGTH],

@@ -37,6 +37,10 @@ class ResearchJob(OwnedModel):
     def __str__(self) -> str:
         return self.idea[:80]
 
+    @classmethod
+    def count_of(cls, owner_id: str) -> int:
+        return cls.objects.owned_by(owner_id).count()
+
     def position(self) -> int:
         """How many research jobs wait ahead of this one; 0 when it runs or is next."""
         if self.stream.status != "queued":

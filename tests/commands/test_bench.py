@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,12 @@ from manticscore.settings import BASE_DIR
 SHORT = ["--rounds", "1", "--events", "100", "--replay-events", "700"]
 
 
-def run(output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run(output: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BASE_DIR / "manage.py"), "bench", *SHORT, "--output", str(output)]
-    return subprocess.run([*command, *options], capture_output=True, text=True, timeout=110, check=False)
+    env = {**os.environ, **environment}
+    return subprocess.run(
+        [*command, *options], capture_output=True, text=True, timeout=110, check=False, env=env
+    )
 
 
 def test_append_is_compared_with_a_bare_insert(tmp_path: Path) -> None:
@@ -41,6 +45,13 @@ def test_replay_is_measured_over_a_real_server(tmp_path: Path) -> None:
         "replay / bare SELECT",
     ]
     assert all(result["value"] > 0 for result in results)
+
+
+def test_without_wrk_the_requests_are_left_out(tmp_path: Path) -> None:
+    done = run(tmp_path / "results.json", "--only", "requests", PATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "wrk is not installed" in done.stderr
+    assert not (tmp_path / "results.json").exists()
 
 
 @pytest.mark.parametrize("option", [["--rounds", "0"], ["--events", "-1"], ["--only", "nothing"]])

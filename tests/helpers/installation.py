@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import psutil
 import psycopg
+from cryptography.fernet import Fernet
 from psycopg import sql
 
 from manticscore import embedded_postgres
@@ -23,6 +24,7 @@ from research import catalogue
 
 PATIENCE = 30.0  # seconds; only a failing test waits so long
 CATEGORIES = {"recipes-and-meal-planning", "food-and-grocery-delivery", "habit-tracking", "task-management"}
+FIELD_KEY = Fernet.generate_key().decode()  # without one, nothing starts on a database of its own
 HOLD = "LOCK TABLE realtime_stageresult IN ACCESS EXCLUSIVE MODE"
 
 
@@ -131,7 +133,7 @@ class Installation:
         for name in ("DATABASE_URL", "DATABASE_IS_EMBEDDED", "PORT", "HOST"):
             self._environment.pop(name, None)
         if url:
-            self._environment["DATABASE_URL"] = url
+            self._environment |= {"DATABASE_URL": url, "FIELD_KEYS": FIELD_KEY}
 
     def start(self, *arguments: str, **environment: str) -> Running:
         return Running(arguments, self._environment | environment, self._log())

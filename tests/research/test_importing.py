@@ -247,8 +247,13 @@ def test_csv_with_nul_and_foreign_bytes(tmp_path: Path) -> None:
     text = b"id,name,url,text\na,A\x00,https://a.example,A.\nb,B\xff,https://b.example,B.\n"
     found = [record for _, record in importing.read(csv(tmp_path, text))]
     assert str(found[0]) == "Text must not contain U+0000"
-    assert isinstance(found[1], Record)
-    assert found[1].name == "B\ufffd"
+    assert str(found[1]) == "Text contains an unpaired surrogate"
+
+
+def test_csv_with_a_quote_that_is_never_closed(tmp_path: Path) -> None:
+    text = b'id,name,url,text\na,A,https://a.example,"never ends\nb,B,https://b.example,B.\n'
+    (found,) = [record for _, record in importing.read(csv(tmp_path, text))]
+    assert str(found) == "not valid CSV: unexpected end of data"
 
 
 @pytest.mark.parametrize("content", ["", "id,name,url,text\n", "\n\n"])

@@ -121,7 +121,7 @@ def test_a_foreign_job_is_as_absent_as_one_that_never_was(stranger: Visitor, fin
         with stranger.stream(job_id) as response:
             answers.append((response.status_code, response.read()))
         assert response.headers["content-type"] == "application/json"
-    assert answers[0] == answers[1] == (404, b'{"detail": "Not found"}')
+    assert answers[0] == answers[1] == (404, b'{"detail":"Not found"}')
 
 
 @pytest.mark.parametrize(

@@ -17,20 +17,22 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from manticscore.benchmarks import Measurement, Note, append, memory, replay, research_run
+from manticscore.benchmarks import Measurement, Note, append, memory, replay, requests, research_run
 from manticscore.benchmarks.server import ServerFailed, running
 from manticscore.lib.scratchdb import conninfo, scratch_database
 from research import catalogue
 
 INTERRUPTED = 130
+PARTS = ["append", "requests", "memory", "replay", "research"]
+FAILURES = (ServerFailed, replay.WrongReplay, requests.NoLoad, research_run.RunFailed, httpx.HTTPError)
 
 
 class Command(BaseCommand):
     help = (
-        "Measure the event log (append, replay), the idle server's memory and a whole research run, over a"
-        " throw-away database and a real server process. Appending is compared with a bare psycopg insert"
-        " loop in alternating rounds. Prints a table, writes JSON, and exits with 1 when a required ratio is"
-        " missed."
+        "Measure the event log (append, replay), requests, the idle server's memory and a whole research run,"
+        " over a throw-away database and real server processes. Appending is compared with a bare psycopg"
+        " insert loop and requests with other ways to write them, in alternating rounds. Prints a table,"
+        " writes JSON, and exits with 1 when a required ratio is missed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,18 +41,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replay-events", type=positive, default=10_000, help="length of the replayed stream"
         )
-        parser.add_argument("--only", choices=["append", "replay", "memory", "research"], action="append")
+        parser.add_argument(
+            "--seconds", type=positive, default=2, help="length of a round of requests; they need wrk"
+        )
+        parser.add_argument("--only", choices=PARTS, action="append")
         parser.add_argument("--output", type=Path, default=Path("bench-results.json"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         console = Console(stderr=True)
+        wanted = options["only"] or PARTS
+        if "requests" in wanted and not requests.can_load():
+            self.stderr.write("wrk is not installed, so requests are not measured (Debian: apt install wrk)")
+            wanted = [part for part in wanted if part != "requests"]
+            if not wanted:
+                return
         try:
             with scratch_database() as database, console.status("Preparing") as status:
-                results = measure(conninfo(database), options, status.update)
+                results = measure(conninfo(database), wanted, options, status.update)
         except KeyboardInterrupt:
             raise CommandError("Interrupted; nothing is left behind", returncode=INTERRUPTED) from None
-        except (ServerFailed, replay.WrongReplay, research_run.RunFailed, httpx.HTTPError) as error:
+        except FAILURES as error:
             raise CommandError(f"Nothing was measured: {error}") from error
         Console().print(table(results))
         write(options["output"], results)
@@ -65,14 +76,16 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def measure(database: str, options: dict[str, Any], note: Note) -> list[Measurement]:
+def measure(database: str, wanted: Sequence[str], options: dict[str, Any], note: Note) -> list[Measurement]:
     """Everything asked for. Appending comes first, while no server shares the machine."""
-    wanted = options["only"] or ["append", "replay", "memory", "research"]
     rounds = options["rounds"]
     results: list[Measurement] = []
     if "append" in wanted:
         note("Appending events")
         results += append.measure(database, rounds, options["events"])
+    if "requests" in wanted:
+        note("Asking for a job's status")
+        results += requests.measure(database, options["seconds"], rounds)
     if "memory" in wanted:
         note("Waiting beside an idle server without worker")
         with running(database, "--no-worker") as server:

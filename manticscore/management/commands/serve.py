@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -11,11 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from manticscore import embedded_postgres
 from manticscore.lib.env import envstr
 
-DEFAULT_HOST = "127.0.0.1"
+DATABASE_CHECK_INTERVAL = 2.0  # seconds
 DEFAULT_PORT = "8000"
 MAX_PORT = 65535
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -25,7 +29,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=envstr("HOST", DEFAULT_HOST))
+        parser.add_argument("--host", default=settings.HOST)
         parser.add_argument("--port", type=port_number, default=envstr("PORT", DEFAULT_PORT))
         parser.add_argument("--no-worker", action="store_true", help="serve requests only")
 
@@ -51,7 +55,7 @@ class Command(BaseCommand):
 
         server = Server(
             application,
-            background=[work] if with_worker else [],
+            background=[keep_database, work] if with_worker else [keep_database],
             on_listening=announce,
             endpoints=[endpoint(host, port)],
             server_name="",
@@ -84,6 +88,16 @@ def mode(with_worker: bool) -> str:
     """What kind of installation this process belongs to."""
     database = "embedded" if settings.EMBEDDED else "scaled out"
     return f"{database}, {'with' if with_worker else 'without'} worker"
+
+
+async def keep_database() -> None:
+    """Start the embedded PostgreSQL again when it dies. A database of its own is not ours to start."""
+    while settings.EMBEDDED:
+        await asyncio.sleep(DATABASE_CHECK_INTERVAL)
+        try:
+            await asyncio.to_thread(embedded_postgres.revive)
+        except Exception:
+            logger.exception("the embedded PostgreSQL cannot be started")
 
 
 async def work() -> None:

@@ -17,6 +17,7 @@ from tests.helpers.people import Person
 NOWHERE = "/research/00000000-0000-0000-0000-000000000000"
 MISSING = "Missing Bearer token"
 MALFORMED = "Invalid token: not a session token"
+NO_JWT = "Invalid token: not a JWT"
 UNKNOWN = "Invalid token: unknown session"
 TOKEN = f"ms_sess_{'A' * 43}"
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyXzEifQ."
@@ -57,7 +58,9 @@ async def get(headers: list[tuple[bytes, bytes]], path: str = NOWHERE) -> httpx.
         (b"Bearer " + TOKEN.encode() + b"\x85", MALFORMED),
         (b"Bearer null", MALFORMED),
         (b"Bearer undefined", MALFORMED),
-        (b"Bearer " + JWT.encode(), MALFORMED),
+        (b"Bearer " + JWT.encode(), NO_JWT),
+        (b"Bearer x.y.z", NO_JWT),
+        (b"Bearer " + TOKEN.encode() + b".x.y", NO_JWT),
         (b"Bearer " + b"x" * 100_000, MALFORMED),
         (b"Bearer" + b" " * 100_000, MISSING),
         (b"x" * 100_000, MISSING),

@@ -10,6 +10,7 @@ from django.conf import LazySettings
 
 from accounts import devices
 from accounts.models import Device, Principal
+from tests.helpers.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -47,8 +48,16 @@ def test_digest_depends_on_the_installations_key(settings: LazySettings) -> None
     assert len(before) == 32
 
 
-def test_lost_race_takes_the_winners_principal() -> None:
+def test_lost_race_takes_the_winners_principal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both calls saw no device; the second to write finds the first one's row."""
     winner = devices.principal_of("phone")
-    assert devices._register(devices.device_digest("phone")) == winner
+    monkeypatch.setattr(devices, "locked", lambda digest: None)
+    assert devices.principal_of("phone") == winner
     assert list(Principal.objects.all()) == [winner]
+    assert Device.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_first_calls_at_once_make_one_principal() -> None:
+    assert len({principal.id for principal in at_once(8, lambda _: devices.principal_of("phone"))}) == 1
+    assert (Principal.objects.count(), Device.objects.count()) == (1, 1)

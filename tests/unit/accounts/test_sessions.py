@@ -38,7 +38,7 @@ def test_tokens_are_never_the_same() -> None:
 
 def test_grant_names_the_session_and_its_principal(ada: Person, mallory: Person) -> None:
     session = Session.objects.get(principal=ada.principal)
-    assert sessions.find(ada.token) == sessions.Grant(session.id, ada.principal.id)
+    assert sessions.find(ada.token) == sessions.Grant(session_id=session.id, principal_id=ada.principal.id)
     assert sessions.find(mallory.token).principal_id == mallory.principal.id
 
 

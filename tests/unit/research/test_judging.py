@@ -42,7 +42,8 @@ def one(found: Document, score: float = 0.8, **kwargs: Any) -> Judgement:
     ("kind", "expected"),
     [
         ("product page", 1), ("repository", 1), ("documentation", 1), ("registry", 0.9),
-        ("encyclopedia", 0.9), ("catalogue", 0.9), ("news", 0.7), ("forum", 0.5), ("listicle", 0.3), ("dream", 0.5),
+        ("encyclopedia", 0.9), ("catalogue", 0.9), ("news", 0.7), ("forum", 0.5), ("listicle", 0.3),
+        ("dream", 0.5),
     ],
 )  # fmt: skip
 def test_authority(kind: str, expected: float) -> None:

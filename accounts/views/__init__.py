@@ -1,0 +1,1 @@
+"""HTTP views, one noun a file: parse, one call, serialise."""

@@ -1,0 +1,132 @@
+"""What staff see of research and of the corpus behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.admin.base import ReadOnlyAdmin, table
+from research.models import CorpusState, EmbeddingSpace, Evidence, Passage, ResearchJob, Source, Term
+
+PASSAGES_SHOWN = 100
+
+
+@admin.register(ResearchJob)
+class ResearchJobAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "idea", "owner_id", "mode", "status", "stage", "quality_score", "created_at")
+    list_select_related = ("stream",)
+    fields = (
+        "stream",
+        "owner",
+        "idea",
+        "mode",
+        "project_id",
+        "as_of",
+        "status",
+        "stage",
+        "quality_score",
+        "artifact_hash",
+        "evidence_rows",
+        "created_at",
+    )
+    readonly_fields = ("status", "stage", "evidence_rows")
+    search_fields = ("stream", "owner")
+    ordering = ("-created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("artifact")
+
+    @admin.display(description="Stream's status")
+    def status(self, job: ResearchJob) -> str:
+        return job.stream.status
+
+    @admin.display(description="Stage")
+    def stage(self, job: ResearchJob) -> str:
+        return job.stream.stage
+
+    @admin.display(description="Pieces of evidence")
+    def evidence_rows(self, job: ResearchJob) -> int:
+        return job.evidence.count()
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "source", "quote", "weight")
+    list_select_related = ("source",)
+    fields = ("id", "owner", "job", "key", "source", "quote", "start", "end", "weight")
+    search_fields = ("id", "job", "owner")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # Of the source only its name is shown; its text and vector are large.
+        unneeded = ("source__text", "source__vector", "source__terms", "source__facts")
+        return super().get_queryset(request).select_related("source").defer(*unneeded)
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnlyAdmin):
+    """Passages are shown with their source; vectors say nothing to people."""
+
+    list_display = ("id", "name", "kind", "origin", "domain", "vector_model", "fetched_at")
+    fields = (
+        "id",
+        "origin",
+        "key",
+        "kind",
+        "name",
+        "url",
+        "domain",
+        "category",
+        "founded",
+        "pricing",
+        "published_on",
+        "facts",
+        "text",
+        "vector_model",
+        "fetched_at",
+        "sentences",
+    )
+    readonly_fields = ("sentences",)
+    search_fields = ("id", "domain")
+    search_help_text = "A source's id, or its whole domain."
+    ordering = ("id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("vector", "terms")
+
+    @admin.display(description="Sentences")
+    def sentences(self, source: Source) -> SafeString:
+        passages = Passage.objects.filter(source=source).defer("vector").order_by("start")[:PASSAGES_SHOWN]
+        rows = [
+            (passage.start, passage.end, source.text[passage.start : passage.end]) for passage in passages
+        ]
+        return table(("From", "To", "Text"), rows)
+
+
+@admin.register(Term)
+class TermAdmin(ReadOnlyAdmin):
+    list_display = ("stem", "sources")
+    fields = ("stem", "sources")
+    search_fields = ("stem",)
+    search_help_text = "A whole stem."
+    ordering = ("stem",)
+
+
+@admin.register(EmbeddingSpace)
+class EmbeddingSpaceAdmin(ReadOnlyAdmin):
+    list_display = ("id", "created_at")
+    fields = ("id", "created_at")
+    ordering = ("id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("state")
+
+
+@admin.register(CorpusState)
+class CorpusStateAdmin(ReadOnlyAdmin):
+    list_display = ("id", "revision", "sources", "mean_length", "space_id", "catalogue")
+    fields = ("revision", "sources", "mean_length", "space", "catalogue")

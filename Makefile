@@ -5,10 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 IDEA ?=
+MINUTES ?= 10
+SEED ?=
 CASES ?= ../shared/eval/ideas.jsonl
 CORPUS ?= ../shared/data/selfhosted.jsonl
 
-.PHONY: help demo serve work test lint bench eval format clean
+.PHONY: help demo serve work test lint bench chaos eval format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,6 +58,9 @@ eval: $(VENV)/.runtime ## score the analyst: make eval CASES=file CORPUS=file
 
 bench: $(VENV)/.dev ## measure speed against floors in the same run
 	@$(PY) manage.py bench
+
+chaos: $(VENV)/.dev ## break an installation of its own and check its history: make chaos MINUTES=10 SEED=1
+	@$(PY) manage.py chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean: ## remove the virtualenv and the embedded database
 	rm -rf $(VENV) .data

@@ -10,8 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -206,18 +205,16 @@ class OpenStreams:
         self._limit = limit
         self._open: Counter[str] = Counter()
 
-    @contextmanager
-    def one_more(self, principal_id: str) -> Iterator[None]:
-        """Hold one for the length of the block. Raises TooManyRequests when all are taken."""
+    def enter(self, principal_id: str) -> None:
+        """Take one more, to be given back by `leave`. Raises TooManyRequests when all are taken."""
         if settings.RATELIMIT_ENABLE and self._open[principal_id] >= self._limit:
             raise errors.TooManyRequests(f"At most {self._limit} streams at a time", retry_after=1)
         self._open[principal_id] += 1
-        try:
-            yield
-        finally:
-            self._open[principal_id] -= 1
-            if not self._open[principal_id]:
-                del self._open[principal_id]
+
+    def leave(self, principal_id: str) -> None:
+        self._open[principal_id] -= 1
+        if not self._open[principal_id]:
+            del self._open[principal_id]
 
 
 _outage = Outage()

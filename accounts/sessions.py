@@ -29,16 +29,6 @@ FIND = """
     SELECT id, principal_id, revoked_at IS NOT NULL, expires_at <= now()
     FROM accounts_session WHERE token_digest = %s
 """
-# Streams extend a session when they connect; a revoked or expired one stays as it is.
-FIND_AND_EXTEND = """
-    WITH found AS (SELECT id, principal_id, revoked_at IS NOT NULL AS revoked, expires_at <= now() AS expired
-                   FROM accounts_session WHERE token_digest = %s),
-         extended AS (UPDATE accounts_session SET expires_at = now() + make_interval(secs => %s) FROM found
-                      WHERE accounts_session.id = found.id AND NOT found.revoked AND NOT found.expired)
-    SELECT id, principal_id, revoked, expired FROM found
-"""
-
-
 # A session for one connection, minted from a JWT; its token is never told to anybody. Safe to repeat.
 MINT_FOR_CONNECTION = """
     WITH principal AS (INSERT INTO accounts_principal (id) VALUES (%(principal)s) ON CONFLICT DO NOTHING)
@@ -117,7 +107,7 @@ def check_form(token: str) -> None:
 
 
 def judge(row: Row | None) -> Grant:
-    """Turn a row of FIND or FIND_AND_EXTEND into a grant, or raise what the client must hear."""
+    """Turn a row of FIND, or one like it, into a grant, or raise what the client must hear."""
     if row is None:
         raise errors.InvalidToken("Invalid token: unknown session")
     session_id, principal_id, revoked, expired = row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from manticscore import logs
@@ -16,7 +16,7 @@ CLIENT_LEFT = 499  # of a request that was given up before its answer began
 REQUEST = "manticscore.request"  # key of the scope
 ABNORMAL = 1006  # of a socket that was not closed by us
 
-Message = Mapping[str, Any]
+Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -37,6 +37,7 @@ class AccessLog:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         request = logs.Request(new_request_id())
+        scope[REQUEST] = request
         logs.current.set(request)
         started = time.perf_counter()
         status = ABNORMAL if scope["type"] == "websocket" else CLIENT_LEFT
@@ -50,7 +51,7 @@ class AccessLog:
             await send(message)
 
         try:
-            await self._application({**scope, REQUEST: request}, receive, watching)
+            await self._application(scope, receive, watching)
         except Exception:
             status = 500
             raise

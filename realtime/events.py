@@ -1,4 +1,4 @@
-"""One class per event type, with closed fields (spec: ndjson-streaming), and the line on the wire.
+"""One class per event type, with closed fields (spec: ndjson-streaming), and frames of a connection.
 
 Stored events carry `seq`, `entity_id` and `channel` inside `data`, the same bytes on NDJSON and
 WebSocket. Frames that belong to a connection (`stream_start`, `ping`, `reset`, ...) carry no `seq`,
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from typing import Any, ClassVar, Literal
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -67,24 +66,33 @@ class ErrorEvent(EventData):
 
 
 class DoneEvent(EventData):
+    """The end of a run, and what a client needs to prove that it missed nothing of it.
+
+    `digest` is the SHA-256, in hexadecimal, of the run's events `first_seq` to `last_seq` as they went
+    out: the lines of NDJSON with their ends. `count` is their number. Written by `publish.close` alone.
+    """
+
     type: ClassVar[str] = "done"
+    first_seq: int
+    last_seq: int
+    count: int
+    digest: str
 
 
-EVENT_TYPES: dict[str, type[EventData]] = {
-    event.type: event for event in (StageEvent, ProgressEvent, RetryEvent, ResultEvent, ErrorEvent, DoneEvent)
-}
+EVENT_TYPES: dict[str, type[EventData]] = {}
+
+
+def register(*events: type[EventData]) -> None:
+    """Make event types known, so that journals can write them. Apps do this for their own."""
+    EVENT_TYPES.update({event.type: event for event in events})
+
+
+register(StageEvent, ProgressEvent, RetryEvent, ResultEvent, ErrorEvent)
 
 
 def build(event: str, data: dict[str, Any]) -> EventData:
     """The event of that type. Raises KeyError or pydantic's ValidationError: defects, both."""
     return EVENT_TYPES[event](**data)
-
-
-def stored_line(event: str, entity_id: UUID, channel: str, seq: int, data: str) -> bytes:
-    """The envelope around an event's JSON object as PostgreSQL holds it, which is not parsed again."""
-    numbers = f'"seq":{seq},"entity_id":"{entity_id}","channel":"{channel}"'
-    fields = data[1:] if data == "{}" else f",{data[1:]}"
-    return f'{{"v":{VERSION},"event":"{event}","data":{{{numbers}{fields}}}'.encode()
 
 
 def frame(event: str, data: dict[str, Any] | None = None) -> bytes:

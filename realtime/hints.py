@@ -1,4 +1,5 @@
-"""Wake-ups: "stream X has reached seq N", told to every hub after a commit.
+"""Wake-ups: "stream X has reached seq N", told to every hub after a commit; and "principal X has a newer
+connection, number N".
 
 A hint carries no payload and may be lost, doubled or late: hubs read the table and compare positions
 every second anyway. So it is sent without retries, within a tenth of a second, and never makes a
@@ -18,6 +19,7 @@ from django.db import transaction
 
 GROUP = "realtime.hubs"
 MESSAGE = "realtime.hint"
+STREAM, CONNECTION = "stream", "connection"  # what a hint is about
 TIMEOUT = 0.1  # seconds
 
 Listener = Callable[[UUID, int], None]
@@ -41,24 +43,30 @@ def send(stream_id: UUID, seq: int) -> None:
     if _local_listener is not None:
         _local_listener(stream_id, seq)
     if not isinstance(get_channel_layer(), InMemoryChannelLayer):
-        _sender.send(stream_id, seq)
+        _sender.send(STREAM, str(stream_id), seq)
+
+
+def connection_opened(principal_id: str, generation: int) -> None:
+    """Tell the other processes, one of which may have the connection that this one replaces."""
+    if not isinstance(get_channel_layer(), InMemoryChannelLayer):
+        _sender.send(CONNECTION, principal_id, generation)
 
 
 class Sender:
     """An event loop in a thread of its own, so that synchronous writers can use the channel layer.
 
-    Hints of one stream are merged while one is on its way.
+    Hints about one stream, or one principal, are merged while one is on its way.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[UUID, int] = {}
+        self._waiting: dict[tuple[str, str], int] = {}
 
-    def send(self, stream_id: UUID, seq: int) -> None:
+    def send(self, about: str, name: str, number: int) -> None:
         with self._lock:
             idle = not self._waiting
-            self._waiting[stream_id] = max(seq, self._waiting.get(stream_id, 0))
+            self._waiting[about, name] = max(number, self._waiting.get((about, name), 0))
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="hints", daemon=True).start()
@@ -68,7 +76,7 @@ class Sender:
     async def _flush(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-        hints = [[str(stream_id), seq] for stream_id, seq in waiting.items()]
+        hints = [[about, name, number] for (about, name), number in waiting.items()]
         layer = get_channel_layer()
         try:
             await asyncio.wait_for(layer.group_send(GROUP, {"type": MESSAGE, "hints": hints}), TIMEOUT)

@@ -1,15 +1,18 @@
 """Background jobs: how a stream's job is enqueued, worked on, and rescued when its worker dies.
 
-Procrastinate runs the jobs. It does not fence, leaves stalled jobs to its user, and ends its worker when
-the database restarts. All three are dealt with here; what a job writes is fenced by its stream's `attempt`.
+Procrastinate runs the jobs. It leaves stalled ones to its user, and waits for ever for one that does not end
+when its worker should: both are dealt with here. What a job writes is fenced by its stream's `attempt`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
+import os
+import sys
 from collections.abc import Callable
-from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 import psycopg
@@ -26,21 +29,21 @@ from django.db import (
 from django.utils import timezone
 from procrastinate import RetryStrategy, exceptions
 from procrastinate.contrib.django import app, connector_params
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.tasks import Task
 
 from manticscore import errors, locks
 from realtime import runs
+from realtime.job_manager import PatientJobManager, QueuePool
 from realtime.topics import LONG_LIVED
 
 INTERACTIVE = "interactive"  # somebody is waiting
 BACKGROUND = "background"
 
 MAX_CRASHES = 3
-DRAIN = 10.0  # seconds a stopping worker waits for its jobs
 RESTART_WAIT = 1.0  # seconds before a failed worker starts again
+HAND_BACK_AFTER = 2.0  # seconds for jobs that were asked to stop, beyond JOB_DRAIN
+HAND_BACK_PATIENCE = 3.0  # seconds for the database to answer
 
 # For tasks: a database that goes away during a run is worth another try from the last checkpoint.
 WHEN_DATABASE_FAILS = RetryStrategy(
@@ -51,7 +54,9 @@ STALLED = """
     SELECT job.id, job.lock FROM procrastinate_jobs job
     LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
     WHERE job.status = 'doing'
-      AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => %s))
+      AND (worker.id IS NULL OR (worker.last_heartbeat < now() - make_interval(secs => %(after)s)
+           -- While the server was down nobody could give a sign of life.
+           AND pg_postmaster_start_time() < now() - make_interval(secs => %(after)s)))
     FOR UPDATE OF job SKIP LOCKED
 """
 ORPHANED = """
@@ -62,16 +67,6 @@ ORPHANED = """
                       WHERE job.lock = s.id::text AND job.status IN ('todo', 'doing'))
 """
 
-# The queue entry, if it is still in the hands of that worker.
-HELD = """
-    WITH held AS (SELECT id FROM procrastinate_jobs
-                  WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND status = 'doing' FOR UPDATE)
-"""
-FINISH = HELD + "SELECT procrastinate_finish_job_v1(id, %(status)s, %(delete_job)s) FROM held"
-RETRY = HELD + (
-    "SELECT procrastinate_retry_job_v2(id, %(retry_at)s, %(priority)s, %(queue)s, %(lock)s) FROM held"
-)
-
 logger = logging.getLogger(__name__)
 
 
@@ -80,44 +75,29 @@ def defer(task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACT
     task.configure(lock=str(stream_id), queue=queue).defer(stream_id=str(stream_id))
 
 
-class FencedJobManager(JobManager):
-    """Only the worker that holds a job says what becomes of it; one that was overtaken is not heard."""
-
-    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        await self.connector.execute_query_async(
-            FINISH, job_id=job.id, worker_id=job.worker_id, status=status.value, delete_job=delete_job
-        )
-
-    async def retry_job(
-        self,
-        job: Job,
-        retry_at: datetime | None = None,
-        priority: int | None = None,
-        queue: str | None = None,
-        lock: str | None = None,
-    ) -> None:
-        changes = {"priority": priority, "queue": queue, "lock": lock}
-        await self.connector.execute_query_async(
-            RETRY, job_id=job.id, worker_id=job.worker_id, retry_at=retry_at or timezone.now(), **changes
-        )
-
-
 class Worker:
     """A worker and its supervision: restarted when it fails, and rescuing the jobs of dead ones."""
 
     def __init__(self, concurrency: int | None = None) -> None:
         self._concurrency = concurrency or settings.WORKER_CONCURRENCY
         self._stopping = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._manager: PatientJobManager | None = None
 
-    async def run(self) -> None:
-        """Work until `stop` is called; then wait for running jobs for at most DRAIN seconds."""
+    async def run(self) -> bool:
+        """Work until `stop` is called; whether all jobs have ended then.
+
+        Running jobs get JOB_DRAIN seconds. What is left is handed back and goes on elsewhere from its last
+        checkpoint. Its threads cannot be ended, only the process can: see `leave`.
+        """
         sweeping = asyncio.create_task(self._sweep_forever(), name="job sweep")
         working = asyncio.create_task(self._work_forever(), name="job worker")
         await self._stopping.wait()
         sweeping.cancel()
         working.cancel()
-        await asyncio.gather(sweeping, working, return_exceptions=True)
+        _, late = await asyncio.wait([sweeping, working], timeout=settings.JOB_DRAIN + HAND_BACK_AFTER)
+        if working in late and self._manager is not None:
+            await hand_back(self._manager)
+        return working not in late
 
     def stop(self) -> None:
         self._stopping.set()
@@ -133,17 +113,19 @@ class Worker:
             await asyncio.sleep(RESTART_WAIT)
 
     async def _work(self) -> None:
-        worker_app = app.with_connector(PsycopgConnector(kwargs=connector_params()))
-        worker_app.job_manager = FencedJobManager(worker_app.connector)
-        async with worker_app.open_async():
-            await worker_app.run_worker_async(
-                concurrency=self._concurrency,
-                install_signal_handlers=False,
-                update_heartbeat_interval=settings.JOB_HEARTBEAT,
-                stalled_worker_timeout=settings.JOB_STALLED_AFTER,
-                fetch_job_polling_interval=1.0,
-                shutdown_graceful_timeout=DRAIN,
-            )
+        worker_app = app.with_connector(PsycopgConnector(pool_factory=QueuePool, kwargs=connector_params()))
+        self._manager = worker_app.job_manager = PatientJobManager(worker_app.connector)
+        try:
+            async with worker_app.open_async():
+                await worker_app.run_worker_async(
+                    concurrency=self._concurrency,
+                    install_signal_handlers=False,
+                    stalled_worker_timeout=settings.JOB_STALLED_AFTER,
+                    fetch_job_polling_interval=1.0,
+                    shutdown_graceful_timeout=settings.JOB_DRAIN,
+                )
+        finally:
+            self._manager.stop_heartbeat()
 
     async def _sweep_forever(self) -> None:
         while True:
@@ -154,6 +136,24 @@ class Worker:
             except Exception:
                 logger.exception("the search for stalled jobs failed")
             await asyncio.sleep(settings.JOB_SWEEP_INTERVAL)
+
+
+async def hand_back(manager: PatientJobManager) -> None:
+    """If the database is away too, the jobs are missed with their worker and taken over a little later."""
+    try:
+        async with asyncio.timeout(HAND_BACK_PATIENCE):
+            await manager.hand_back()
+        logger.warning("jobs that did not end in time were handed back")
+    except (TimeoutError, exceptions.ConnectorException) as error:
+        logger.warning("jobs that did not end in time could not be handed back: %r", error)
+
+
+def leave(status: int = 0) -> NoReturn:
+    """End the process with jobs still running in its threads. What they write from now on is fenced off."""
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def sweep() -> None:
@@ -168,7 +168,7 @@ def sweep() -> None:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.SWEEP])
             if not cursor.fetchone()[0]:
                 return
-            cursor.execute(STALLED, [settings.JOB_STALLED_AFTER])
+            cursor.execute(STALLED, {"after": settings.JOB_STALLED_AFTER})
             for job_id, lock in cursor.fetchall():
                 one_of_many(rescue, job_id, lock)
             cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])

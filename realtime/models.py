@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
-from accounts.models import OwnedModel
+from accounts.models import OwnedModel, Principal
 from realtime.topics import Channel
 
 
@@ -26,7 +26,7 @@ class Stream(OwnedModel):
     append takes on this row makes the order of numbers the order of commits. `attempt` counts the
     executions: an append by an older one finds no row to update, which is how a worker that was
     presumed dead learns it. `crashes` counts the executions that ended with their worker. `closed_seq`
-    is the number of the `done` that ended the stream.
+    is the number of the `done` that ended the stream, `first_seq` that of the oldest event that was kept.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -40,6 +40,7 @@ class Stream(OwnedModel):
     last_seq = models.BigIntegerField(default=0)
     first_seq = models.BigIntegerField(default=1)
     closed_seq = models.BigIntegerField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -48,11 +49,24 @@ class Stream(OwnedModel):
 
     class Meta:
         indexes = [
-            models.Index(fields=["owner", "-updated_at"], name="stream_of_owner"),  # catchup
+            # What an append changes is in no index, so that it need not touch them. Catchup:
+            models.Index(
+                fields=["owner", "-created_at"], condition=models.Q(closed_seq=None), name="stream_in_flight"
+            ),
+            models.Index(
+                fields=["owner", "-closed_at"],
+                condition=models.Q(closed_seq__isnull=False),
+                name="stream_ended",
+            ),
             models.Index(
                 fields=["channel", "created_at"],  # queue position, supervision
                 condition=models.Q(closed_seq=None),
                 name="stream_open",
+            ),
+            models.Index(
+                fields=["closed_at"],  # ended, and more is kept than its outcome
+                condition=models.Q(first_seq__lt=models.F("closed_seq") - 1),
+                name="stream_prunable",
             ),
         ]
 
@@ -104,3 +118,19 @@ class StageResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage} of {self.stream_id}"
+
+
+class Connection(models.Model):
+    """How often a principal has opened a WebSocket: the newest `generation` is the one that may stay.
+
+    `is_open` says whether the newest is believed to be open, `busy_until` how much of the allowance for
+    replacing open ones is used up (see `realtime.connections`).
+    """
+
+    principal = models.OneToOneField(Principal, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    generation = models.BigIntegerField()
+    is_open = models.BooleanField()
+    busy_until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.principal_id} #{self.generation}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -14,12 +15,14 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from accounts import sessions
 from accounts.ratelimits import open_streams
 from manticscore import errors, threads
-from realtime import access, replay
+from realtime import access, metrics, replay
 from realtime import hub as hubs
+from realtime.bell import Bell
 from realtime.events import MAX_CURSOR, frame
 from realtime.hub import Hub
 
 CONTENT_TYPE = "application/x-ndjson"
+PATIENCE = 1.0  # seconds between looks while a client takes its time to read
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -37,24 +40,24 @@ async def events_response(
     cursor = parse_cursor(request.GET.get("cursor", ""))
     if request.method == "HEAD":
         return HttpResponse(content_type=CONTENT_TYPE, headers=HEADERS)
-    with ExitStack() as held:
-        held.enter_context(open_streams.one_more(principal_id))
+    open_streams.enter(principal_id)
+    leave = partial(open_streams.leave, principal_id)
+    try:
         grant = await access.grant(hub, token)
         start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
         lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
-        return StreamingHttpResponse(
-            Body(lines, held.pop_all()),
-            content_type=CONTENT_TYPE,
-            headers=HEADERS,
-        )
+        return StreamingHttpResponse(Body(lines, leave), content_type=CONTENT_TYPE, headers=HEADERS)
+    except BaseException:
+        leave()
+        raise
 
 
 class Body:
-    """Lines, and what is held for them until Django closes the response, even if nobody read a line."""
+    """Lines, and what is to be done when Django closes the response, even if nobody read a line."""
 
-    def __init__(self, lines: AsyncGenerator[bytes, None], held: ExitStack) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes, None], closed: Callable[[], None]) -> None:
         self._lines = lines
-        self._held = held
+        self._closed = closed
         self._loop = asyncio.get_running_loop()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -62,7 +65,7 @@ class Body:
 
     def close(self) -> None:
         """Callable from any thread. Lines that were left in the middle end now, not when memory is freed."""
-        self._held.close()
+        self._closed()
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._lines.aclose()))
 
@@ -81,38 +84,58 @@ async def body(
 ) -> AsyncGenerator[bytes, None]:
     """Lines until the stream's end, the session's end or the client's leaving."""
     threads.release()  # a stream idles for minutes and must hold no thread and no connection
+    bell = Bell()
+    heartbeat = Heartbeat(bell)
+    forget_session = hub.watch_session(grant.session_id, bell.end)
+    metrics.open_ndjson_streams.inc()
     try:
         yield start + b"\n"
-        async with aclosing(replay.follow(hub, stream_id, cursor)) as steps:
-            with hub.watch_session(grant.session_id) as ended:
-                async for lines in beating(steps, ended):
-                    yield b"\n".join(lines) + b"\n"
+        async with aclosing(replay.follow(hub, stream_id, cursor, bell)) as steps:
+            async for step in steps:
+                match step:
+                    case replay.Lines(page):
+                        yield page.data
+                        metrics.delivered_by_ndjson.inc(len(page))
+                    case replay.Frame(text):
+                        yield text + b"\n"
+                    case replay.Quiet() if heartbeat.is_due:
+                        yield frame("ping") + b"\n"
+                    case replay.Gone():
+                        return
+                    case _:
+                        continue
+                heartbeat.beat()
     finally:
+        metrics.open_ndjson_streams.dec()
+        heartbeat.stop()
+        forget_session()
         await access.release(hub, grant)
 
 
-async def beating(steps: AsyncIterator[replay.Step], ended: asyncio.Event) -> AsyncIterator[list[bytes]]:
-    """The steps' lines, with a `ping` after every quiet interval, until `ended` is set."""
-    stop = asyncio.ensure_future(ended.wait())
-    step: asyncio.Future[replay.Step | None] | None = None
-    try:
-        while True:
-            step = step or asyncio.ensure_future(anext(steps, None))
-            await asyncio.wait(
-                (step, stop), timeout=settings.STREAM_HEARTBEAT, return_when=asyncio.FIRST_COMPLETED
-            )
-            if stop.done():
-                return
-            if not step.done():
-                yield [frame("ping")]
-                continue
-            result, step = step.result(), None
-            if result is None or isinstance(result, replay.Gone):
-                return
-            if isinstance(result, replay.Lines):
-                yield result.lines
-    finally:
-        pending = [task for task in (step, stop) if task is not None]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+class Heartbeat:
+    """Rings when nothing was sent for an interval.
+
+    One timer that looks after the last beat when it goes off, rather than one for every beat.
+    """
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._loop = asyncio.get_running_loop()
+        self.beat()
+        self._timer = self._loop.call_at(self._due_at, self._look)
+
+    @property
+    def is_due(self) -> bool:
+        return self._loop.time() >= self._due_at
+
+    def beat(self) -> None:
+        """Something was sent."""
+        self._due_at = self._loop.time() + settings.STREAM_HEARTBEAT
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        if self.is_due:
+            self._bell.ring()
+        self._timer = self._loop.call_at(max(self._due_at, self._loop.time() + PATIENCE), self._look)

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from manticscore.pipeline import Superseded
 from realtime import hints
 from realtime.events import MAX_EVENT_BYTES, EventData
+from realtime.queries import LINES, OWN_EVENTS
 
 # The most frequent case by far, in half the time: one event of a stream that no project numbers again.
 # It finds no row for any other stream, and the general statement below decides.
@@ -19,7 +20,6 @@ APPEND_ONE = """
     WITH head AS (
         UPDATE realtime_stream
         SET last_seq = last_seq + 1,
-            closed_seq = CASE WHEN %(close)s THEN last_seq + 1 END,
             status = COALESCE(%(status)s, status),
             stage = COALESCE(%(stage)s, stage),
             updated_at = now()
@@ -32,33 +32,68 @@ APPEND_ONE = """
 """
 
 # One statement is one short transaction: the row lock on the stream is held to commit, so numbers
-# become visible in order, and a rollback gives them back. Lock order: the stream, then its project.
-APPEND = """
+# become visible in order, and a rollback gives them back. Lock order: the stream, then its project. A
+# project's stream is its own project: its own events have one number for both.
+HEAD = """
     WITH head AS (
         UPDATE realtime_stream
         SET last_seq = last_seq + %(count)s,
             closed_seq = CASE WHEN %(close)s THEN last_seq + %(count)s END,
+            closed_at = CASE WHEN %(close)s THEN now() END,
             status = COALESCE(%(status)s, status),
             stage = COALESCE(%(stage)s, stage),
             updated_at = now()
         WHERE id = %(stream)s AND attempt = %(attempt)s AND closed_seq IS NULL
-        RETURNING last_seq - %(count)s AS before, project_id
-    ), project AS (
+        RETURNING *
+    ), fan_in AS (
         UPDATE realtime_stream
-        SET last_seq = last_seq + %(count)s, updated_at = now()
+        SET last_seq = realtime_stream.last_seq + %(count)s, updated_at = now()
         FROM head
         WHERE realtime_stream.id = head.project_id AND realtime_stream.channel = 'project'
-        RETURNING realtime_stream.id, last_seq - %(count)s AS before, last_seq
-    ), written AS (
-        INSERT INTO realtime_event (stream_id, seq, type, data, project_id, project_seq)
-        SELECT %(stream)s, head.before + new.n, new.type, new.data, project.id, project.before + new.n
-        FROM head
-        CROSS JOIN ROWS FROM (unnest(%(types)s::text[]), jsonb_array_elements(%(data)s::jsonb))
-            WITH ORDINALITY AS new (type, data, n)
-        LEFT JOIN project ON true
+          AND head.id <> head.project_id
+        RETURNING realtime_stream.id, realtime_stream.last_seq
+    ), project AS (
+        SELECT id, last_seq FROM fan_in
+        UNION ALL
+        SELECT id, last_seq FROM head WHERE channel = 'project'
     )
-    SELECT head.before + %(count)s, project.id, project.last_seq FROM head LEFT JOIN project ON true
 """
+WRITE = """, written AS (
+        INSERT INTO realtime_event (stream_id, seq, type, data, project_id, project_seq)
+        SELECT head.id, head.last_seq - %(count)s + new.n, new.type, new.data,
+               project.id, project.last_seq - %(count)s + new.n
+        FROM head CROSS JOIN new LEFT JOIN project ON true
+    )
+    SELECT head.last_seq, project.id, project.last_seq FROM head LEFT JOIN project ON true
+"""
+APPEND = (
+    HEAD
+    + """, new AS (
+        SELECT * FROM ROWS FROM (unnest(%(types)s::text[]), jsonb_array_elements(%(data)s::jsonb))
+            WITH ORDINALITY AS new (type, data, n)
+    )"""
+    + WRITE
+)
+
+# The run begins after the `done` before it. What a client saw of it is what its digest is made of.
+LOCK = "SELECT 1 FROM realtime_stream WHERE id = %(stream)s FOR NO KEY UPDATE"
+CLOSE = (
+    HEAD
+    + f""", run AS (
+        SELECT GREATEST(head.first_seq, 1 + COALESCE(
+            (SELECT seq FROM realtime_event WHERE stream_id = head.id AND type = 'done'
+             ORDER BY seq DESC LIMIT 1), 0)) AS first_seq
+        FROM head
+    ), new (n, type, data) AS (
+        SELECT 1, 'done', jsonb_build_object(
+            'first_seq', run.first_seq, 'last_seq', s.last_seq - 1, 'count', told.count,
+            'digest', encode(sha256(COALESCE(told.lines, '')), 'hex'))
+        FROM head s CROSS JOIN run CROSS JOIN LATERAL (
+            SELECT count(*), {LINES} AS lines FROM ({OWN_EVENTS} AND seq >= run.first_seq) e
+        ) told
+    )"""
+    + WRITE
+)
 
 PREPARE_AFTER = 2  # executions; only cursors of psycopg's own look at it
 
@@ -74,26 +109,47 @@ def append(
     *,
     status: str | None = None,
     stage: str | None = None,
-    close: bool = False,
 ) -> int:
     """Append events and return the number of the last one.
 
     `attempt` fences: when another execution has taken over nothing is written and Superseded is
-    raised. `close` makes the last event the end of the stream.
+    raised.
     """
     data = [event.model_dump_json() for event in events]
     if any(len(text.encode()) > MAX_EVENT_BYTES for text in data):
         raise EventTooLarge
     types = [event.type for event in events]
-    common = {"stream": stream_id, "attempt": attempt, "status": status, "stage": stage, "close": close}
+    common = {"stream": stream_id, "attempt": attempt, "status": status, "stage": stage}
     row = execute(APPEND_ONE, {**common, "type": types[0], "data": data[0]}) if len(events) == 1 else None
     if row is None:
-        row = execute(APPEND, {**common, "count": len(events), "types": types, "data": f"[{','.join(data)}]"})
+        many = {"count": len(events), "close": False, "types": types, "data": f"[{','.join(data)}]"}
+        row = execute(APPEND, {**common, **many})
+    return announced(stream_id, row)
+
+
+def close(stream_id: UUID, attempt: int, events: Sequence[EventData] = (), *, status: str) -> int:
+    """Append the last events of a run and the `done` that ends its stream; returns the number of `done`.
+
+    Raises Superseded as `append` does.
+    """
+    with transaction.atomic():
+        if events:
+            append(stream_id, attempt, events)
+        else:
+            # What was appended up to now is only seen by a statement that begins after the lock was taken.
+            execute(LOCK, {"stream": stream_id})
+        values = {"count": 1, "close": True, "status": status, "stage": None}
+        row = execute(CLOSE, {"stream": stream_id, "attempt": attempt, **values})
+        return announced(stream_id, row)
+
+
+def announced(stream_id: UUID, row: tuple[Any, ...] | None) -> int:
+    """The stream's new position, told to the hubs after the commit."""
     if row is None:
         raise Superseded
     last_seq, project_id, project_seq = row
     hints.send_on_commit(stream_id, last_seq)
-    if project_id is not None:
+    if project_id is not None and project_id != stream_id:
         hints.send_on_commit(project_id, project_seq)
     return int(last_seq)
 

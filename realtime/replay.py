@@ -6,15 +6,25 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from uuid import UUID
 
+from realtime.bell import Bell
 from realtime.events import frame
-from realtime.hub import Hub, Line, Topic
+from realtime.hub import UNKNOWN, Hub, Topic
+from realtime.pages import Page
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines to write: consecutive events of the stream, or one frame without a number."""
+    """Consecutive events to write, and how many more there are to come already."""
 
-    lines: list[bytes]
+    page: Page
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of the connection to write: it has no number."""
+
+    frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,8 @@ class CaughtUp:
     """Everything that was stored when the follower registered has been replayed; from here on it is live."""
 
     replayed: int
+    cursor: int
+    live: bool  # False: the stream has ended, nothing will follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,69 +41,71 @@ class Gone:
     """The stream was deleted."""
 
 
-Step = Lines | CaughtUp | Gone
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The bell rang, though not necessarily for something new."""
 
 
-async def follow(hub: Hub, stream_id: UUID, cursor: int) -> AsyncGenerator[Step]:
-    """Everything after `cursor`, exactly once and in order, until the stream is closed.
+Step = Lines | Frame | CaughtUp | Gone | Quiet
+
+
+async def follow(hub: Hub, stream_id: UUID, cursor: int, bell: Bell | None = None) -> AsyncGenerator[Step]:
+    """Everything after `cursor`, exactly once and in order, until the stream is closed or the bell's end.
 
     1. Register with the hub, then read the position: nothing committed later can be missed. A cursor
        beyond what the hub remembers is believed only after another look at the table.
     2. A cursor outside what exists gets an explicit `reset`, then what there is.
-    3. Take the waiter before looking at the head, so that no change falls between.
+    3. The bell keeps a ring until the next sleep, so that no change falls between looking and sleeping.
     4. End at `closed_seq`, not at any `done`: a retried job appends after an earlier one. A cursor
        that was at the end already is told `done` at once, without a number.
     """
-    with hub.watch(stream_id) as topic:
-        await positioned(topic)
+    bell = bell or Bell()
+    with hub.watch(stream_id, cursor, bell) as topic:
+        await positioned(topic, bell)
         if cursor > topic.head and not topic.missing:
-            await hub.look_again(topic)
-        cursor, problem = check_cursor(topic, cursor)
-        if problem and not topic.missing:
-            yield Lines([frame("reset", {"entity_id": str(stream_id), "reason": problem})])
+            await hub.look_again(topic, bell)
+        if cursor > topic.head and topic.closed_seq is None and not topic.missing:
+            cursor = topic.first_seq - 1
+            yield reset(topic, "cursor is ahead of the stream")
         start, stored = cursor, max(cursor, topic.head)
-        caught_up = False
-        while True:
-            change = topic.change()
+        replayed, caught_up = 0, False
+        while not bell.over:
             if topic.missing:
                 yield Gone()
                 return
+            if cursor < topic.first_seq - 1:
+                cursor = topic.first_seq - 1
+                yield reset(topic, "older events were pruned")
             if not caught_up and cursor >= stored:
                 caught_up = True
-                yield CaughtUp(cursor - start)
+                live = topic.closed_seq is None or cursor < topic.closed_seq
+                yield CaughtUp(replayed, cursor, live)
             if topic.closed_seq is not None and cursor >= topic.closed_seq:
                 if start >= topic.closed_seq:
-                    yield Lines([closing(topic)])
+                    yield Frame(closing(topic))
                 return
             if cursor >= topic.head:
-                await change.wait()
+                await bell.sleep()
+                yield Quiet()
                 continue
-            lines = await next_lines(hub, topic, cursor, stored if not caught_up else topic.head)
-            cursor = lines[-1][0]
-            yield Lines([line for _, line in lines])
+            page = await hub.read(topic, cursor)
+            if page is None:
+                continue
+            if not caught_up:
+                page = page.between(cursor, stored)
+                replayed += len(page)
+            cursor = page.last
+            yield Lines(page, topic.head - cursor)
 
 
-async def positioned(topic: Topic) -> None:
-    while topic.head < 0 and not topic.missing:
-        await topic.change().wait()
+async def positioned(topic: Topic, bell: Bell) -> None:
+    while topic.head == UNKNOWN and not topic.missing and not bell.over:
+        await bell.sleep()
 
 
-def check_cursor(topic: Topic, cursor: int) -> tuple[int, str]:
-    """The cursor to start from and, when that is not the one asked for, why."""
-    oldest = topic.first_seq - 1
-    if cursor > topic.head and topic.closed_seq is None:
-        return oldest, "cursor is ahead of the stream"
-    if cursor < oldest:
-        return oldest, "older events were pruned"
-    return cursor, ""
-
-
-async def next_lines(hub: Hub, topic: Topic, cursor: int, until: int) -> list[Line]:
-    """The next events after `cursor`, none beyond `until`. Numbers are dense; anything else is a defect."""
-    lines = [line for line in await hub.read(topic, cursor) if line[0] <= until]
-    if not lines or lines[0][0] != cursor + 1:
-        raise LookupError(f"stream {topic.stream_id} has no event {cursor + 1}")
-    return lines
+def reset(topic: Topic, reason: str) -> Frame:
+    """What follows does not continue what the client has."""
+    return Frame(frame("reset", {"entity_id": str(topic.stream_id), "reason": reason}))
 
 
 def closing(topic: Topic) -> bytes:

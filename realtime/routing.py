@@ -4,10 +4,13 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from realtime.consumers import not_found, websocket
+from realtime.origins import known_origins
 
-websocket_application = URLRouter(
-    [
-        path("ws", websocket),  # type: ignore[arg-type]  # Channels routes to ASGI applications
-        re_path("", not_found),  # type: ignore[arg-type]
-    ]
+websocket_application = known_origins(
+    URLRouter(
+        [
+            path("ws", websocket),  # type: ignore[arg-type]  # Channels routes to ASGI applications
+            re_path("", not_found),  # type: ignore[arg-type]
+        ]
+    )
 )

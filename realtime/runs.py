@@ -14,12 +14,13 @@ from manticscore import errors, pipeline
 from realtime import events, publish
 from realtime.models import StageResult, Stream
 from realtime.signals import stream_failed
+from realtime.topics import terminal_status
 
 Context = TypeVar("Context")
 
 CLAIM = """
     UPDATE realtime_stream SET attempt = attempt + 1, status = %s, updated_at = now()
-    WHERE id = %s AND closed_seq IS NULL RETURNING attempt
+    WHERE id = %s AND closed_seq IS NULL RETURNING attempt, channel
 """
 
 
@@ -50,14 +51,15 @@ def claim(stream_id: UUID, status: str = "running") -> StreamJournal | None:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [status, stream_id])
         row = cursor.fetchone()
-    return StreamJournal(stream_id, row[0]) if row else None
+    return StreamJournal(stream_id, *row) if row else None
 
 
 class StreamJournal:
     """`pipeline.Journal` over the event log."""
 
-    def __init__(self, stream_id: UUID, attempt: int) -> None:
+    def __init__(self, stream_id: UUID, attempt: int, channel: str) -> None:
         self._stream_id = stream_id
+        self._channel = channel
         self.attempt = attempt
 
     def completed(self) -> dict[str, Any]:
@@ -90,8 +92,9 @@ class StreamJournal:
     def finish(self, status: str, event: str, data: dict[str, Any]) -> None:
         if status == "failed":
             stream_failed.send(sender=StreamJournal, stream_id=self._stream_id, code=data["code"])
-        last = [events.build(event, data), events.DoneEvent()]
-        publish.append(self._stream_id, self.attempt, last, status=status, close=True)
+        outcome = "cancelled" if data.get("code") == errors.Cancelled.code else status
+        last = [events.build(event, data)]
+        publish.close(self._stream_id, self.attempt, last, status=terminal_status(self._channel, outcome))
 
     def cancelled(self) -> bool:
         return Stream.objects.filter(id=self._stream_id, cancel_requested_at__isnull=False).exists()

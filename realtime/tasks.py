@@ -5,6 +5,9 @@ from __future__ import annotations
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from realtime import pruning
+from realtime.jobs import BACKGROUND
+
 KEEP_JOBS_HOURS = 72
 
 
@@ -15,3 +18,10 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     await context.app.job_manager.delete_old_jobs(
         nb_hours=KEEP_JOBS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="realtime.prune_events", queue=BACKGROUND, pass_context=True)
+def prune_events(context: JobContext, timestamp: int) -> None:
+    """Old streams shrink to their outcome. A worker that stops leaves the rest to the next night."""
+    pruning.prune_by_setting(context.should_abort)

@@ -29,6 +29,12 @@ def stream(owner: Principal | None = None, **values: Any) -> Stream:
     return made
 
 
+def project_stream(owner: Principal | None = None) -> Stream:
+    """The stream of a project: its own project, and never closed."""
+    project_id = uuid.uuid4()
+    return stream(owner, id=project_id, channel=Channel.PROJECT, project_id=project_id)
+
+
 def research_job(
     owner: Principal | None = None, idea: str = "a recipe box for families", **values: Any
 ) -> ResearchJob:

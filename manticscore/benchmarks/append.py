@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import count
-from statistics import median
 
 import psycopg
+from django.db import connection as django_connection
 
 from accounts.models import Principal
-from manticscore.benchmarks import Measurement
-from realtime import publish
+from manticscore.benchmarks import Measurement, Note, Sizes, figure
+from manticscore.benchmarks.lineup import alternating, new_targets, ratios
+from manticscore.benchmarks.systems import Place
+from realtime import emission, publish
+from realtime.emission import Pace
 from realtime.events import EventData, ProgressEvent
 from realtime.models import Stream
 from realtime.topics import Channel
 
 BATCH = 100
+WRITERS = 8
 SINGLE_REQUIRED = 0.5  # of the bare loop
+WRITERS_REQUIRED = 0.7  # of as many bare loops
 BATCHES_REQUIRED = 10.0  # times the single rate
 WARM_UP = 50
 TURN = 10
@@ -32,8 +39,9 @@ CREATE_BARE = """
 INSERT_BARE = "INSERT INTO bench_bare (stream_id, seq, type, data) VALUES (%s, %s, %s, %s::jsonb)"
 
 
-def measure(conninfo: str, rounds: int, events: int) -> list[Measurement]:
-    """Rounds of bare inserts, single appends and batches in turn, `events` of each in every round."""
+def measure(place: Place, rounds: int, sizes: Sizes, note: Note) -> list[Measurement]:
+    """Rounds of bare inserts, single appends and batches in turn; then of many writers."""
+    conninfo, events = place.database, sizes.appended
     stream = new_stream()
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute(CREATE_BARE)
@@ -47,15 +55,53 @@ def measure(conninfo: str, rounds: int, events: int) -> list[Measurement]:
             (many,) = rates(steps[2:], events // BATCH or 1)
             taken.append((floor, one, BATCH * many))
     bare, single, batched = zip(*taken, strict=True)
-    ratios = tuple(ours / floor for floor, ours, _ in taken)
-    gains = tuple(many / one for _, one, many in taken)
-    return [
-        Measurement("bare psycopg insert and commit", median(bare), "events/s", None, bare),
-        Measurement("append, one event at a time", median(single), "events/s", None, single),
-        Measurement("append / bare insert", median(ratios), "ratio", SINGLE_REQUIRED, ratios),
-        Measurement(f"append, batches of {BATCH}", median(batched), "events/s", None, batched),
-        Measurement("batches / one at a time", median(gains), "ratio", BATCHES_REQUIRED, gains),
+    rows = [
+        figure("bare psycopg insert and commit", "events/s", bare),
+        figure("append, one event at a time", "events/s", single),
+        figure("append / bare insert", "ratio", ratios(single, bare), SINGLE_REQUIRED),
+        figure(f"append, batches of {BATCH}", "events/s", batched),
+        figure("batches / one at a time", "ratio", ratios(batched, single), BATCHES_REQUIRED),
     ]
+    return rows + many_writers(conninfo, rounds, events)
+
+
+def many_writers(conninfo: str, rounds: int, events: int) -> list[Measurement]:
+    """Processes that each write one event at a time to a stream of its own."""
+    floor, ours = f"bare insert, {WRITERS} writers", f"append, {WRITERS} writers"
+    ways = {floor: lambda: bare_writers(conninfo, events), ours: lambda: our_writers(events)}
+    alternating(ways, 1)
+    taken = alternating(ways, rounds)
+    return [
+        *(figure(name, "events/s", rates) for name, rates in taken.items()),
+        figure(f"{ours} / bare", "ratio", ratios(taken[ours], taken[floor]), WRITERS_REQUIRED),
+    ]
+
+
+def our_writers(events: int) -> float:
+    pace = Pace(events, size=len(EVENT.message))
+    written = emission.emit(new_targets(WRITERS), pace, WRITERS)
+    return written.events / (written.last - written.first)
+
+
+def bare_writers(conninfo: str, events: int) -> float:
+    django_connection.close()
+    django_connection.close_pool()  # type: ignore[attr-defined]  # its threads would not survive the fork
+    fork = multiprocessing.get_context("fork")
+    ready = (fork.Barrier(WRITERS),)
+    with ProcessPoolExecutor(WRITERS, fork, initializer=emission.join, initargs=ready) as pool:
+        written = list(pool.map(bare_writer, [conninfo] * WRITERS, [events] * WRITERS))
+    return WRITERS * events / (max(last for _, last in written) - min(first for first, _ in written))
+
+
+def bare_writer(conninfo: str, events: int) -> tuple[float, float]:
+    """When it began and when it ended."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        insert = bare_insert(connection)
+        emission.wait_for_others()
+        first = time.time()
+        for _ in range(events):
+            insert()
+        return first, time.time()
 
 
 def new_stream() -> uuid.UUID:

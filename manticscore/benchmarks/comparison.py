@@ -49,7 +49,7 @@ def main(kind: str) -> None:
         sys.stdout.flush()
 
     endpoints = ["tcp:port=0:interface=127.0.0.1"]
-    Server(application(kind), on_listening=listening, endpoints=endpoints, server_name="").run()
+    Server(application(kind), on_listening=listening, endpoints=endpoints).run()
 
 
 if __name__ == "__main__":

@@ -1,90 +1,83 @@
-"""Reading a long stream back: one client of the real server against a bare SELECT of the same rows."""
+"""Reading long streams back: clients of the real server against a bare SELECT and Redis Streams.
+
+Every client has a stream of its own, so that none profits from what another has read. The clock runs from
+before the first connection is opened until the last event is there.
+"""
 
 from __future__ import annotations
 
-import http.client
-import json
 import time
-import uuid
-from statistics import median
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from functools import partial
 
 import psycopg
+from redis import Redis
 
-from accounts import sessions
-from accounts.models import Principal
-from manticscore.benchmarks import Measurement
-from manticscore.benchmarks.append import BATCH, EVENT
-from manticscore.benchmarks.server import RunningServer
-from realtime import publish
-from realtime.events import DoneEvent, EventData
-from realtime.models import Stream
-from realtime.topics import Channel
+from manticscore.benchmarks import Measurement, Note, Sizes, figure
+from manticscore.benchmarks.lineup import alternating, new_targets, ratios
+from manticscore.benchmarks.load import Lost, Script, reading
+from manticscore.benchmarks.peers.events import encoded
+from manticscore.benchmarks.systems import Place, address, ours
+from realtime import emission
+from realtime.emission import Pace, Target
 
+REQUIRED = 100_000.0  # events/s over NDJSON
+CLIENTS = (1, 8)
+STORED = 500  # events in an append
+SIZE = 160  # characters of a message
+FLOOR = "bare psycopg SELECT"
+OVER_NDJSON = "NDJSON, 1 client"
 SELECT_BARE = "SELECT seq, type, data::text FROM realtime_event WHERE stream_id = %s ORDER BY seq"
-CHUNK = 1 << 16
 
 
-class WrongReplay(Exception):
-    """The server did not send the stream that was stored; its speed means nothing then."""
-
-
-def measure(server: RunningServer, conninfo: str, rounds: int, events: int) -> list[Measurement]:
-    """Replay a closed stream of `events` from its beginning, in turn with the bare SELECT."""
-    owner = Principal.new_anonymous()
-    stream = stored_stream(owner, events)
-    token = sessions.mint(owner)
-    replay(server, stream, token, events)  # the first one opens connections
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        taken = [
-            (select(connection, stream, events), replay(server, stream, token, events)) for _ in range(rounds)
-        ]
-    bare, ours = zip(*taken, strict=True)
-    ratios = tuple(one / floor for floor, one in taken)
-    return [
-        Measurement("bare psycopg SELECT", median(bare), "events/s", None, bare),
-        Measurement(f"replay of {events:,} events, NDJSON", median(ours), "events/s", None, ours),
-        Measurement("replay / bare SELECT", median(ratios), "ratio", None, ratios),
+def measure(place: Place, rounds: int, sizes: Sizes, note: Note) -> list[Measurement]:
+    events = sizes.replayed
+    targets = new_targets(max(CLIENTS))
+    emission.emit(targets, Pace(events, STORED, size=SIZE))
+    fill_redis(place.redis, targets, events)
+    with psycopg.connect(place.database, autocommit=True) as connection, ours(place) as server:
+        ways: dict[str, Callable[[], float]] = {FLOOR: partial(select, connection, targets[0], events)}
+        for number in CLIENTS:
+            clients = f"{number} client{'s' if number > 1 else ''}"
+            for name, follow in (("NDJSON", server.lines), ("WebSocket", server.socket)):
+                # Without waiting for the last thing in the script, which may come after the events.
+                scripts = [follow(target)[:-1] for target in targets[:number]]
+                ways[f"{name}, {clients}"] = partial(replay, server.address, scripts, events)
+            commands = [[("", xread(target, events))] for target in targets[:number]]
+            # Redis answers in a form of its own, of which nothing is parsed.
+            ways[f"Redis XREAD, {clients}"] = partial(replay, address(place.redis), commands, events, keep=0)
+        rates = alternating(ways, rounds)
+    required = {OVER_NDJSON: REQUIRED}
+    rows = [
+        figure(f"replay of {events:,}: {name}", "events/s", values, required.get(name))
+        for name, values in rates.items()
     ]
+    return [*rows, figure("replay / bare SELECT", "ratio", ratios(rates[OVER_NDJSON], rates[FLOOR]))]
 
 
-def stored_stream(owner: Principal, events: int) -> uuid.UUID:
-    stream = Stream.objects.create(id=uuid.uuid4(), owner=owner, channel=Channel.RESEARCH, attempt=1)
-    left = events - 1
-    while left:
-        batch: list[EventData] = [EVENT] * min(left, BATCH)
-        publish.append(stream.id, 1, batch)
-        left -= len(batch)
-    publish.append(stream.id, 1, [DoneEvent()], status="completed", close=True)
-    return stream.id
+def replay(where: tuple[str, int], scripts: list[Script], events: int, *, keep: int = 1) -> float:
+    with reading(where, scripts, events, keep=keep) as readers:
+        arrival = readers.arrival()
+    return arrival.events / (arrival.last - readers.began)
 
 
-def select(connection: psycopg.Connection, stream: uuid.UUID, events: int) -> float:
+def xread(target: Target, events: int) -> str:
+    return f"XREAD COUNT {events} STREAMS {target.stream} 0\r\n"
+
+
+def select(connection: psycopg.Connection, target: Target, events: int) -> float:
     started = time.perf_counter()
-    rows = connection.execute(SELECT_BARE, [stream]).fetchall()
+    rows = connection.execute(SELECT_BARE, [target.stream]).fetchall()
     seconds = time.perf_counter() - started
     if len(rows) != events:
-        raise WrongReplay(f"{len(rows)} rows stored instead of {events}")
+        raise Lost(f"{len(rows)} rows stored instead of {events}")
     return events / seconds
 
 
-def replay(server: RunningServer, stream: uuid.UUID, token: str, events: int) -> float:
-    """Events per second from the request to the last byte. What came is checked after the clock stopped."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
-    chunks = []
-    started = time.perf_counter()
-    # The research routes need a job; the stream itself is all that the reading of events looks at.
-    connection.request("GET", f"/research/{stream}/events", headers={"Authorization": f"Bearer {token}"})
-    response = connection.getresponse()
-    while chunk := response.read1(CHUNK):
-        chunks.append(chunk)
-    seconds = time.perf_counter() - started
-    connection.close()
-    check(b"".join(chunks), events)
-    return events / seconds
-
-
-def check(body: bytes, events: int) -> None:
-    numbers = [json.loads(line)["data"].get("seq") for line in body.splitlines()]
-    if numbers[1:] != list(range(1, events + 1)):
-        raise WrongReplay(f"expected {events} events in order, got {len(numbers) - 1} lines")
+def fill_redis(url: str, targets: list[Target], events: int) -> None:
+    with Redis.from_url(url) as redis:
+        for target in targets:
+            pipeline = redis.pipeline(transaction=False)
+            for number in range(1, events + 1):
+                pipeline.xadd(target.stream, {"event": encoded(target.stream, number, 0.0, SIZE)})
+            pipeline.execute()

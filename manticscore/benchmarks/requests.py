@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Any
 
 import httpx
@@ -24,13 +23,13 @@ import jwt
 import psutil
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.conf import settings
 from django.utils import timezone
 
 from accounts import sessions
 from accounts.models import Principal
-from manticscore.benchmarks import Measurement
-from manticscore.benchmarks.server import environment, stop, url
+from manticscore.benchmarks import Measurement, Note, Sizes, figure
+from manticscore.benchmarks.server import environment, started
+from manticscore.benchmarks.systems import Place
 from realtime.models import Stream
 from realtime.topics import Channel
 from research.models import ResearchJob
@@ -74,11 +73,10 @@ def can_load() -> bool:
     return shutil.which("wrk") is not None
 
 
-def measure(conninfo: str, seconds: float, rounds: int) -> list[Measurement]:
-    """All rows. `seconds` is the length of one round of one target."""
+def measure(place: Place, rounds: int, sizes: Sizes, note: Note) -> list[Measurement]:
     sample = made_sample()
     clerk = {"CLERK_ISSUER": ISSUER, "CLERK_AUTHORIZED_PARTIES": PARTY, "CLERK_JWT_PEM": sample.pem}
-    told = {**environment(conninfo), **clerk, "LOG_LEVEL": "WARNING"}
+    told = {**environment(place.database), **clerk, "LOG_LEVEL": "WARNING"}
     with comparison("ours", told) as (base, process), comparison("stock", told) as (stock, stock_process):
         status = f"{base}/research/{sample.job}/status"
         targets = {
@@ -92,7 +90,7 @@ def measure(conninfo: str, seconds: float, rounds: int) -> list[Measurement]:
         processes = {name: stock_process if name == "stock" else process for name in targets}
         for number in range(rounds + 1):
             for name, target in targets.items():
-                load(target, processes[name], seconds)
+                load(target, processes[name], sizes.seconds)
                 if number == 0:  # warms up
                     target.rates.clear()
                     target.costs.clear()
@@ -120,10 +118,6 @@ def rows(targets: Mapping[str, Target]) -> list[Measurement]:
     return made
 
 
-def figure(name: str, unit: str, values: list[float], required: float | None = None) -> Measurement:
-    return Measurement(name, median(values), unit, required, tuple(values))
-
-
 def made_sample() -> Sample:
     owner = Principal.objects.create(id="user_bench")
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -139,20 +133,8 @@ def made_sample() -> Sample:
 def comparison(kind: str, told: Mapping[str, str]) -> Iterator[tuple[str, psutil.Process]]:
     """The server of that kind, for the length of the block."""
     command = [sys.executable, "-m", "manticscore.benchmarks.comparison", kind]
-    with tempfile.TemporaryFile() as output:
-        server = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            cwd=settings.BASE_DIR,
-            env={**told, "DJANGO_SETTINGS_MODULE": "manticscore.settings"},
-        )
-        try:
-            yield url(server, output), psutil.Process(server.pid)
-        finally:
-            stop(server)
+    with started(command, {**told, "DJANGO_SETTINGS_MODULE": "manticscore.settings"}) as (url, server):
+        yield url, psutil.Process(server.pid)
 
 
 def load(target: Target, server: psutil.Process, seconds: float) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -42,27 +42,35 @@ class RunningServer:
         """Until requests and jobs are served."""
         give_up_at = time.monotonic() + START_TIMEOUT
         with self.client() as client:
-            while client.get("/readyz").status_code != 200:
+            while client.get("/readyz").json().get("status") != "ready":
                 if time.monotonic() > give_up_at:
                     raise ServerFailed("the server did not become ready")
                 time.sleep(LOOK_AGAIN)
 
 
 @contextlib.contextmanager
-def running(conninfo: str, *options: str) -> Iterator[RunningServer]:
+def running(conninfo: str, *options: str, **more: str) -> Iterator[RunningServer]:
     """`manage.py serve` on a free port for the length of the block, in the mode this process is in."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "serve", "--host", HOST, "--port", "0"]
+    with started([*command, *options], {**environment(conninfo), **more}) as (url, process):
+        yield RunningServer(url, process.pid)
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], told: Mapping[str, str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server process that says where it listens, for the length of the block."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*command, *options],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches only this process, which then stops the server in order
-            env=environment(conninfo),
+            cwd=settings.BASE_DIR,
+            env=told,
         )
         try:
-            yield RunningServer(url(process, output), process.pid)
+            yield url(process, output), process
         finally:
             stop(process)
 

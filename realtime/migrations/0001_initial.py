@@ -28,10 +28,20 @@ class Migration(migrations.Migration):
                 ('last_seq', models.BigIntegerField(default=0)),
                 ('first_seq', models.BigIntegerField(default=1)),
                 ('closed_seq', models.BigIntegerField(blank=True, null=True)),
+                ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Connection',
+            fields=[
+                ('principal', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to='accounts.principal')),
+                ('generation', models.BigIntegerField()),
+                ('is_open', models.BooleanField()),
+                ('busy_until', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
@@ -60,14 +70,24 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='stream',
-            index=models.Index(fields=['owner', '-updated_at'], name='stream_of_owner'),
+            index=models.Index(condition=models.Q(('closed_seq', None)), fields=['owner', '-created_at'], name='stream_in_flight'),
+        ),
+        migrations.AddIndex(
+            model_name='stream',
+            index=models.Index(condition=models.Q(('closed_seq__isnull', False)), fields=['owner', '-closed_at'], name='stream_ended'),
         ),
         migrations.AddIndex(
             model_name='stream',
             index=models.Index(condition=models.Q(('closed_seq', None)), fields=['channel', 'created_at'], name='stream_open'),
         ),
+        migrations.AddIndex(
+            model_name='stream',
+            index=models.Index(condition=models.Q(('first_seq__lt', django.db.models.expressions.CombinedExpression(models.F('closed_seq'), '-', models.Value(1)))), fields=['closed_at'], name='stream_prunable'),
+        ),
         migrations.AddConstraint(
             model_name='event',
             constraint=models.UniqueConstraint(condition=models.Q(('project_seq__isnull', False)), fields=('project_id', 'project_seq'), name='event_project_seq'),
         ),
+        # Room in every page of the table for the new versions that appends make of its rows.
+        migrations.RunSQL('ALTER TABLE realtime_stream SET (fillfactor = 70)', migrations.RunSQL.noop),
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -26,7 +27,7 @@ from accounts.models import (
     User,
 )
 from manticscore import errors
-from realtime.models import Event, StageResult
+from realtime.models import Connection, Event, StageResult
 from research.models import CorpusState, EmbeddingSpace, Evidence, Passage, Term
 from tests import factories
 from tests.rebind import actors
@@ -70,6 +71,7 @@ def populate(number: int) -> dict[str, Any]:
     job = factories.research_job(principal)
     source = factories.source(f"source-{number}")
     Event.objects.create(stream=job.stream, seq=1, type="progress", data={"message": "at work"})
+    Connection.objects.create(principal=principal, generation=1, is_open=True, busy_until=Now())
     StageResult.objects.create(stream=job.stream, stage="search", attempt=1, output={})
     Passage.objects.create(source=source, start=0, end=6)
     Term.objects.create(stem=f"stem{number}", sources=1)

@@ -134,21 +134,20 @@ def test_pages_are_counted_apart_where_the_limit_says_so() -> None:
 
 def test_open_streams_are_limited_per_user() -> None:
     streams = ratelimits.OpenStreams(2)
-    with streams.one_more("user_ada"), streams.one_more("user_ada"):
-        with pytest.raises(errors.TooManyRequests), streams.one_more("user_ada"):
-            pass
-        with streams.one_more("user_mallory"):
-            pass
-    with streams.one_more("user_ada"):
-        pass
+    streams.enter("user_ada")
+    streams.enter("user_ada")
+    with pytest.raises(errors.TooManyRequests):
+        streams.enter("user_ada")
+    streams.enter("user_mallory")
+    streams.leave("user_ada")
+    streams.enter("user_ada")
 
 
 def test_off_switches_everything_off(settings: LazySettings) -> None:
     settings.RATELIMIT_ENABLE = False
     streams = ratelimits.OpenStreams(0)
     assert allowed(TEN, most=30) == 30
-    with streams.one_more("user_ada"):
-        pass
+    streams.enter("user_ada")
 
 
 # Retry-After

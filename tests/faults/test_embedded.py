@@ -13,7 +13,7 @@ from tests.helpers.installation import Installation, until
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=15).status_code == 200
+        return bool(httpx.get(f"{url}/readyz", timeout=15).json()["status"] == "ready")
     except httpx.HTTPError:
         return False
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import random
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.faults.story import STAGES, check_finished, stages
 from tests.helpers.installation import Installation, Running, until
 from tests.helpers.visitors import Visitor
 
 pytestmark = pytest.mark.faults
+BUSY = {"DJANGO_SETTINGS_MODULE": "tests.faults.busy.settings"}
 POINTS = [f"{stage}:{moment}" for stage in STAGES for moment in ("started", "computed", "completed")]
 
 
@@ -124,3 +128,80 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_does(
         assert worker.wait() == 0
     events = check_finished(installation, visitor, job_id)
     assert stages(events, "started") == STAGES
+
+
+def defer(installation: Installation, task: str, **arguments: Any) -> int:
+    """A job of tests/faults/busy."""
+    statement = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', %s, %s) RETURNING id"
+    )
+    ((number,),) = installation.query(statement, task, Jsonb(arguments))
+    return int(number)
+
+
+def state(installation: Installation, job: int) -> tuple[str, int]:
+    """Status, and how often the job was given back."""
+    (row,) = installation.query("SELECT status::text, attempts FROM procrastinate_jobs WHERE id = %s", job)
+    return row[0], row[1]
+
+
+@pytest.mark.parametrize("task", ["busy.compute", "busy.block"])
+def test_a_busy_worker_is_not_taken_for_dead(installation: Installation, task: str) -> None:
+    """For longer than a sign of life may be missing, while another worker looks for the dead."""
+    with installation.work(**BUSY, JOB_STALLED_AFTER="1") as one:
+        job = defer(installation, task, seconds=2.5)
+        until(lambda: state(installation, job) == ("doing", 0), "the job to begin")
+        with installation.work(**BUSY, JOB_STALLED_AFTER="1") as other:
+            until(lambda: state(installation, job)[0] != "doing", "the job to end")
+            assert state(installation, job) == ("succeeded", 1)
+            assert "lost its worker" not in one.output + other.output
+
+
+def test_a_worker_that_was_believed_dead_gets_its_place_back(installation: Installation) -> None:
+    with installation.work(**BUSY):
+        alive = "SELECT id FROM procrastinate_workers WHERE last_heartbeat > now() - interval '2 s'"
+        (worker,) = until(lambda: installation.query(alive), "the worker to register")
+        installation.query("DELETE FROM procrastinate_workers")
+        job = defer(installation, "busy.compute", seconds=0)
+        until(lambda: state(installation, job)[0] == "succeeded", "the job to be done")
+        assert installation.query(alive) == [worker]
+
+
+def test_a_job_that_does_not_end_is_handed_back(installation: Installation, tmp_path: Path) -> None:
+    with installation.work(**BUSY, JOB_DRAIN="0.2") as worker:
+        job = defer(installation, "busy.hang", marker=str(tmp_path / "hung"))
+        until((tmp_path / "hung").exists, "the job to begin")
+        began = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - began < 30
+        assert "handed back" in worker.output
+    assert state(installation, job) == ("todo", 1)
+    with installation.work(**BUSY):
+        until(lambda: state(installation, job)[0] == "succeeded", "another worker to do it")
+
+
+def test_a_server_hands_back_too(installation: Installation, tmp_path: Path) -> None:
+    with installation.serve(**BUSY, JOB_DRAIN="0.2") as server:
+        job = defer(installation, "busy.hang", marker=str(tmp_path / "hung"))
+        until((tmp_path / "hung").exists, "the job to begin")
+        assert server.stop() == 0
+    assert state(installation, job) == ("todo", 1)
+    installation.query("DELETE FROM procrastinate_jobs WHERE id = %s", job)
+
+
+def test_a_worker_waits_for_a_database_that_is_away(installation: Installation, visitor: Visitor) -> None:
+    """Connections are cut and none is accepted, as when the server is restarted, with runs under way."""
+    with installation.work() as worker:
+        job_ids = [visitor.finish(), visitor.start("a recipe box for two"), visitor.start("a recipe box")]
+        for outages in (1, 2):
+            with installation.unreachable():
+                told = "waiting for the database"
+                until(lambda: worker.output.count(told) == outages, "the worker to notice")  # noqa: B023
+            # Somebody is there to take it, and it is the same process.
+            job_ids.append(visitor.start(f"a recipe box after {outages} outages"))
+        for job_id in job_ids:
+            check_finished(installation, visitor, job_id)
+        assert worker.is_running
+        assert "Traceback" not in worker.output
+        crashes = "SELECT sum(crashes) FROM realtime_stream WHERE id = ANY(%s::uuid[])"
+        assert installation.query(crashes, job_ids) == [(0,)]

@@ -11,10 +11,11 @@ from django.core.management import call_command
 from django.db import connection, models
 
 from accounts.models import Device, OwnedModel, Principal, Profile, Rebind, RebindConflict, Session
+from realtime.models import Connection
 
 OUR_APPS = {"manticscore", "accounts", "realtime", "projects", "research", "buildgraphs", "forge", "chat"}
 # These refer to a principal without being its work: they say who somebody is, or who became whom.
-IDENTITY = {Device, Principal, Profile, Rebind, RebindConflict, Session}
+IDENTITY = {Connection, Device, Principal, Profile, Rebind, RebindConflict, Session}
 OWNER_NAMES = {"owner", "owner_id", "user", "user_id", "principal", "principal_id", "account", "account_id"}
 
 

@@ -40,10 +40,12 @@ def until(condition: Callable[[], Any], what: str = "", patience: float = PATIEN
 class Running:
     """A process of an installation; what it prints goes to a file."""
 
+    program: tuple[str, ...] = ("manage.py",)
+
     def __init__(self, arguments: tuple[str, ...], environment: dict[str, str], log: Path) -> None:
         self.name, self._log = " ".join(arguments), log
         self._output: IO[bytes] = log.open("wb")
-        command = [sys.executable, "manage.py", *arguments]
+        command = [sys.executable, *self.program, *arguments]
         self._process = subprocess.Popen(
             command, cwd=embedded_postgres.BASE_DIR, env=environment, stdout=self._output, stderr=self._output
         )
@@ -122,6 +124,16 @@ class Server(Running):
         return f"http://127.0.0.1:{self.port}"
 
 
+class Uvicorn(Server):
+    """Another ASGI server with the same application."""
+
+    program = ("-m", "uvicorn", "manticscore.asgi:application")
+
+    @property
+    def port(self) -> int:
+        return int(self.says("Uvicorn running on").split("://127.0.0.1:")[1].split()[0])
+
+
 class Installation:
     """`url` is the database of the tests' own server; None lets the processes start an embedded one."""
 
@@ -140,6 +152,9 @@ class Installation:
 
     def serve(self, *arguments: str, **environment: str) -> Server:
         return Server(("serve", "--port", "0", *arguments), self._environment | environment, self._log())
+
+    def uvicorn(self) -> Uvicorn:
+        return Uvicorn(("--port", "0"), self._environment, self._log())
 
     def work(self, **environment: str) -> Running:
         return self.start("work", **environment)
@@ -169,6 +184,20 @@ class Installation:
         with self.connection() as connection:
             cursor = connection.execute(text, parameters)  # type: ignore[call-overload]
             return list(cursor.fetchall()) if cursor.description else []
+
+    @contextmanager
+    def unreachable(self) -> Iterator[None]:
+        """For the length of the block the database accepts nobody, and whoever was connected is cut off."""
+        name = sql.Identifier(psycopg.conninfo.conninfo_to_dict(str(self.url))["dbname"])  # type: ignore[arg-type]
+        accept = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
+        with psycopg.connect(on_our_server("postgres"), autocommit=True) as server:
+            server.execute(accept.format(name, sql.SQL("false")))
+            try:
+                cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+                server.execute(cut, [name.as_string().strip('"')])
+                yield
+            finally:
+                server.execute(accept.format(name, sql.SQL("true")))
 
     @contextmanager
     def holding_jobs(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""A real `manage.py serve` on the test database, and everything it writes."""
+"""A real `manage.py serve` on the test database, or our server alone, and everything it writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ PATIENCE = 30.0  # seconds
 class Served:
     port: int
     output: Path
+    process: subprocess.Popen[bytes]
 
     @property
     def url(self) -> str:
@@ -39,8 +40,12 @@ class Served:
         return self.output.read_text(errors="replace")
 
 
+MANAGE = [str(BASE_DIR / "manage.py"), "serve", "--no-worker", "--port", "0"]
+PLAIN = ["-m", "tests.helpers.plain"]
+
+
 @contextmanager
-def served(directory: Path, **environment: str) -> Iterator[Served]:
+def served(directory: Path, arguments: Sequence[str] = MANAGE, **environment: str) -> Iterator[Served]:
     """The server for the length of the block; it is stopped in order, so the log is complete after it."""
     output = directory / "server.log"
     told = {
@@ -50,11 +55,13 @@ def served(directory: Path, **environment: str) -> Iterator[Served]:
         **environment,
     }
     inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_IS_EMBEDDED"}
-    command = [sys.executable, str(BASE_DIR / "manage.py"), "serve", "--no-worker", "--port", "0"]
+    command = [sys.executable, *arguments]
     with output.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=inherited | told)
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=inherited | told, cwd=BASE_DIR
+        )
     try:
-        yield Served(wait_for_port(process, output), output)
+        yield Served(wait_for_port(process, output), output, process)
     finally:
         process.terminate()
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.helpers.installation import Server
 
@@ -24,11 +26,12 @@ class Visitor:
     def __init__(self, server: Server, token: str = "") -> None:
         self.server = server
         self.http = httpx.Client(base_url=server.url, timeout=30)
+        self.device_id = str(uuid.uuid4())
         self.token = token or self._sign_in()
         self.http.headers["Authorization"] = f"Bearer {self.token}"
 
     def _sign_in(self) -> str:
-        answer = self.http.post("/auth/anonymous", json={"device_id": str(uuid.uuid4())})
+        answer = self.http.post("/auth/anonymous", json={"device_id": self.device_id})
         return str(answer.raise_for_status().json()["token"])
 
     def __enter__(self) -> Visitor:
@@ -36,6 +39,10 @@ class Visitor:
 
     def __exit__(self, *error: object) -> None:
         self.http.close()
+
+    def another_session(self) -> Visitor:
+        """The same person with a token of their own."""
+        return Visitor(self.server, token=self._sign_in())
 
     def move(self, server: Server) -> None:
         """Go on with another server of the same installation, as a client does whose server came back."""
@@ -73,8 +80,14 @@ class Visitor:
 
     @contextmanager
     def socket(self) -> Iterator[Socket]:
+        with self.socket_as_it_comes() as opened:
+            opened.greet()
+            yield opened
+
+    @contextmanager
+    def socket_as_it_comes(self) -> Iterator[Socket]:
+        """Without a look at what the server says first."""
         with open_socket(self.server, f"/ws?token={self.token}") as opened:
-            assert opened.next()["event"] == "connected"
             yield opened
 
 
@@ -83,6 +96,13 @@ class Socket:
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.greeting: list[Event] = []
+
+    def greet(self) -> None:
+        """Take the frames that come without being asked for."""
+        self.send(action="ping")
+        self.greeting = self.until("pong")[:-1]
+        assert self.greeting[0]["event"] == "connected"
 
     def send(self, **message: Any) -> None:
         self.connection.send(json.dumps(message))
@@ -107,6 +127,14 @@ class Socket:
             frames.append(self.next())
         return frames
 
+    def rest(self) -> list[Event]:
+        """Frames up to the close, which comes from the server."""
+        frames: list[Event] = []
+        with suppress(ConnectionClosed):
+            while True:
+                frames.append(self.next())
+        return frames
+
     def is_quiet(self) -> bool:
         """Whether nothing but the answer to a ping is on its way."""
         self.send(action="ping")
@@ -114,9 +142,12 @@ class Socket:
 
 
 @contextmanager
-def open_socket(server: Server, path: str, **headers: str) -> Iterator[Socket]:
+def open_socket(
+    server: Server, path: str, subprotocols: Sequence[str] | None = None, **headers: str
+) -> Iterator[Socket]:
     uri = f"ws://127.0.0.1:{server.port}{path}"
-    with connect(uri, additional_headers=headers, compression=None) as connection:
+    names = [Subprotocol(name) for name in subprotocols] if subprotocols else None
+    with connect(uri, additional_headers=headers, subprotocols=names, compression=None) as connection:
         yield Socket(connection)
 
 

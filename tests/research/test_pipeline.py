@@ -38,7 +38,7 @@ STAGES: Sequence[type[Stage[MarketContext]]] = (Interpret, Search, Judge, Analyz
 
 def start(idea: str = IDEA, **values: Any) -> MarketContext:
     job = factories.research_job(idea=idea, as_of=date(2026, 11, 21), **values)
-    return market.context(job, StreamJournal(job.pk, job.stream.attempt))
+    return market.context(job, StreamJournal(job.pk, job.stream.attempt, job.stream.channel))
 
 
 def through(context: MarketContext, last: type[Any]) -> dict[str, Any]:

@@ -43,3 +43,10 @@ def set_expiry(installation: Installation, visitor: Visitor, lifetime: str) -> N
         lifetime,
         visitor.token,
     )
+
+
+def session_expires_in(installation: Installation, visitor: Visitor) -> float:
+    """Seconds until the visitor's session ends."""
+    text = f"SELECT extract(epoch FROM expires_at - now()) FROM accounts_session WHERE {SESSION}"
+    ((seconds,),) = installation.query(text, visitor.token)
+    return float(seconds)

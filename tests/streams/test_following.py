@@ -17,10 +17,10 @@ from accounts import sessions
 from accounts.models import Session
 from realtime import access, consumers, hints, publish, replay
 from realtime import hub as hubs
-from realtime.events import DoneEvent
+from realtime.bell import Bell
 from realtime.hub import PAGE, TAIL_BYTES, Hub
 from realtime.models import Event, Stream
-from realtime.replay import CaughtUp, Gone, Lines, Step
+from realtime.replay import CaughtUp, Frame, Gone, Lines, Quiet, Step
 from tests import factories
 from tests.helpers import log, people
 from tests.helpers.loops import PATIENCE, in_thread, until
@@ -40,7 +40,8 @@ class Follower:
     async def _run(self, hub: Hub, stream_id: UUID, cursor: int) -> None:
         async with aclosing(replay.follow(hub, stream_id, cursor)) as steps:
             async for step in steps:
-                self.steps.append(step)
+                if not isinstance(step, Quiet):
+                    self.steps.append(step)
                 await self._pause.wait()
 
     def pause(self) -> None:
@@ -55,8 +56,14 @@ class Follower:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        lines = [line for step in self.steps if isinstance(step, Lines) for line in step.lines]
-        return [json.loads(line) for line in lines]
+        texts: list[bytes] = []
+        for step in self.steps:
+            match step:
+                case Lines(page):
+                    texts += page.lines
+                case Frame(text):
+                    texts.append(text)
+        return [json.loads(text) for text in texts]
 
     @property
     def numbers(self) -> list[int]:
@@ -71,10 +78,9 @@ class Follower:
         (place,) = [index for index, step in enumerate(self.steps) if isinstance(step, CaughtUp)]
         step = self.steps[place]
         assert isinstance(step, CaughtUp)
-        before = [
-            line for earlier in self.steps[:place] if isinstance(earlier, Lines) for line in earlier.lines
-        ]
-        return step.replayed, sum(b'"seq":' in line for line in before)
+        return step.replayed, sum(
+            len(earlier.page) for earlier in self.steps[:place] if isinstance(earlier, Lines)
+        )
 
 
 @pytest.fixture
@@ -83,8 +89,10 @@ async def stream(hub: Hub) -> Stream:
 
 
 def write(stream: Stream, count: int, close: bool = False, attempt: int = 1) -> None:
-    events = [*log.several(count - close), *([DoneEvent()] if close else [])]
-    publish.append(stream.id, attempt, events, close=close)
+    if close:
+        publish.close(stream.id, attempt, log.several(count - 1), status="completed")
+    else:
+        publish.append(stream.id, attempt, log.several(count))
 
 
 def write_bit_by_bit(stream: Stream, count: int) -> None:
@@ -168,7 +176,7 @@ async def test_a_slow_follower_reads_from_the_table_what_memory_let_go(hub: Hub,
     await in_thread(write_much)
     await quick.end()
     taken = len(slow.numbers)
-    assert hub._topics[stream.id].tail_after(taken) is None
+    assert hub._topics[stream.id].tail.after(taken) is None
     slow.go_on()
     await slow.end()
     assert slow.numbers == quick.numbers == list(range(1, 702))
@@ -178,7 +186,7 @@ async def test_a_long_history_is_read_a_page_at_a_time(hub: Hub, stream: Stream)
     await in_thread(write, stream, 2 * PAGE + 10, close=True)
     follower = Follower(hub, stream.id)
     await follower.end()
-    sizes = [len(step.lines) for step in follower.steps if isinstance(step, Lines)]
+    sizes = [len(step.page) for step in follower.steps if isinstance(step, Lines)]
     assert sizes == [PAGE, PAGE, 10]
     assert follower.numbers == list(range(1, 2 * PAGE + 11))
     assert follower.replayed() == (2 * PAGE + 10, 2 * PAGE + 10)
@@ -204,7 +212,7 @@ async def test_a_cursor_at_or_past_the_end_is_told_done_at_once(
     await in_thread(write, stream, 4, close=True)
     follower = Follower(hub, stream.id, cursor)
     await follower.end()
-    assert follower.steps[0] == CaughtUp(0)
+    assert follower.steps[0] == CaughtUp(replayed=0, cursor=cursor, live=False)
     assert follower.events == [
         {"v": 1, "event": "done", "data": {"entity_id": str(stream.id), "channel": "research"}}
     ]
@@ -289,7 +297,7 @@ async def test_a_projects_follower_hears_all_its_streams_by_the_projects_numbers
     hub: Hub, stream: Stream
 ) -> None:
     def make() -> tuple[Stream, list[Stream]]:
-        project = factories.stream(channel="project")
+        project = factories.project_stream()
         return project, [factories.stream(project_id=project.id) for _ in range(2)]
 
     project, streams = await in_thread(make)
@@ -307,7 +315,7 @@ async def test_a_projects_follower_hears_all_its_streams_by_the_projects_numbers
 async def test_nobody_is_watched_for_who_has_left(hub: Hub, stream: Stream) -> None:
     followers = [Follower(hub, stream.id) for _ in range(3)]
     await until(lambda: all(follower.caught_up for follower in followers))
-    assert hub._topics[stream.id].followers == 3
+    assert len(hub._topics[stream.id].bells) == 3
     for follower in followers:
         follower.task.cancel()
     await asyncio.gather(*(follower.task for follower in followers), return_exceptions=True)
@@ -333,17 +341,16 @@ def kill(backends: list[int]) -> None:
 async def test_a_session_that_is_revoked_or_expires_ends_what_runs_on_it(hub: Hub) -> None:
     ada, guest, mallory = [await in_thread(people.person, name) for name in ("ada", "guest", "mallory")]
     ids = [(await access.grant(hub, person.token)).session_id for person in (ada, guest, mallory)]
-    with (
-        hub.watch_session(ids[0]) as revoked,
-        hub.watch_session(ids[0]) as revoked_too,
-        hub.watch_session(ids[1]) as expired,
-        hub.watch_session(ids[2]) as untouched,
-    ):
-        await in_thread(sessions.revoke, ids[0])
-        await in_thread(Session.objects.filter(id=ids[1]).update, expires_at="2026-01-15T12:00:00Z")
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(revoked.wait(), revoked_too.wait(), expired.wait())
-        assert not untouched.is_set()
+    revoked, revoked_too, expired, untouched = (asyncio.Event() for _ in range(4))
+    watched = zip([ids[0], ids[0], ids[1], ids[2]], [revoked, revoked_too, expired, untouched], strict=True)
+    forgets = [hub.watch_session(session_id, ended.set) for session_id, ended in watched]
+    await in_thread(sessions.revoke, ids[0])
+    await in_thread(Session.objects.filter(id=ids[1]).update, expires_at="2026-01-15T12:00:00Z")
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(revoked.wait(), revoked_too.wait(), expired.wait())
+    assert not untouched.is_set()
+    for forget in forgets:
+        forget()
     assert hub._sessions == {}
 
 
@@ -380,13 +387,14 @@ async def test_a_cursor_that_is_ahead_of_the_hub_but_not_of_the_stream_is_believ
     hints.listen(None)
     monkeypatch.setattr(hubs, "SWEEP_INTERVAL", NEVER)
     stream = await in_thread(factories.stream)
-    with hub.watch(stream.id) as topic:
-        await replay.positioned(topic)
+    bell = Bell()
+    with hub.watch(stream.id, 0, bell) as topic:
+        await replay.positioned(topic, bell)
         await in_thread(publish.append, stream.id, stream.attempt, log.several(3))
         assert topic.head == 0
         follower = Follower(hub, stream.id, cursor=3)
         await until(lambda: follower.steps)
-        assert follower.steps == [CaughtUp(0)]
+        assert follower.steps == [CaughtUp(replayed=0, cursor=3, live=True)]
         follower.task.cancel()
 
 
@@ -396,9 +404,10 @@ async def test_the_end_is_told_at_once_to_whoever_knows_it_before_the_hub(
     hints.listen(None)
     monkeypatch.setattr(hubs, "SWEEP_INTERVAL", NEVER)
     stream = await in_thread(factories.stream)
-    with hub.watch(stream.id) as topic:
-        await replay.positioned(topic)
-        await in_thread(publish.append, stream.id, stream.attempt, [DoneEvent()], close=True)
+    bell = Bell()
+    with hub.watch(stream.id, 0, bell) as topic:
+        await replay.positioned(topic, bell)
+        await in_thread(publish.close, stream.id, stream.attempt, status="completed")
         follower = Follower(hub, stream.id, cursor=1)
         await follower.end()
         assert [event["event"] for event in follower.events] == ["done"]

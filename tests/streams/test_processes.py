@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from channels.layers import channel_layers
 
 from realtime import hints, publish, replay
 from realtime import hub as hubs
+from realtime.bell import Bell
 from realtime.events import ProgressEvent
 from tests import factories
 from tests.helpers import people
@@ -85,13 +87,14 @@ async def test_a_hint_reaches_a_hub_through_redis(
     hints.listen(None)
     try:
         stream = await in_thread(lambda: factories.stream(people.person("ada").principal))
-        with hub.watch(stream.id) as topic:
-            await replay.positioned(topic)
+        bell = Bell()
+        with hub.watch(stream.id, 0, bell) as topic:
+            await replay.positioned(topic, bell)
             event = ProgressEvent(stage="search", message="looking")
-            moved = topic.change()
             while topic.head == 0:  # a hint that is sent before the hub has subscribed may be lost
                 await in_thread(lambda: publish.append(stream.id, stream.attempt, [event]))
-                await asyncio.wait([asyncio.ensure_future(moved.wait())], timeout=1)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(bell.sleep(), 1)
             assert topic.head > 0
     finally:
         await asyncio.wait_for(hub.stop(), PATIENCE)

@@ -1,88 +1,31 @@
-"""The socket of a real server process."""
+"""Following streams over the socket of a real server process."""
 
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection
 
 from tests.helpers.installation import Installation, Server, until
-from tests.helpers.visitors import Event, Visitor, open_socket
-from tests.streams.rows import append, open_stream, set_expiry
+from tests.helpers.visitors import Event, Visitor
+from tests.streams.rows import append, open_stream
 
 NOT_FOUND = {"code": "NOT_FOUND", "message": "Not found", "retryable": False}
-
-
-def close_code(connection: ClientConnection) -> int | None:
-    """How the server closes the connection. Frames that come before are let go."""
-    with suppress(ConnectionClosed):
-        while True:
-            connection.recv(timeout=20)
-    return connection.close_code
 
 
 def numbers(frames: list[Event]) -> list[int]:
     return [frame["data"]["seq"] for frame in frames if "seq" in frame["data"]]
 
 
-def confirmation(job_id: str, replayed: int, channel: str = "research") -> Event:
-    data = {"entity_id": job_id, "channel": channel, "replayed": replayed}
-    return {"v": 1, "event": "subscribed", "data": data}
-
-
-def test_the_first_frame_says_who_is_connected_and_when(server: Server, visitor: Visitor) -> None:
-    with open_socket(server, f"/ws?token={visitor.token}") as socket:
-        first = socket.next()
-    assert list(first) == ["v", "event", "data"]
-    assert (first["v"], first["event"], set(first["data"])) == (1, "connected", {"user_id", "server_time"})
-    assert re.fullmatch(r"anon:[0-9a-f-]{36}", first["data"]["user_id"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", first["data"]["server_time"])
-
-
-def test_the_token_may_come_in_a_header(server: Server, visitor: Visitor) -> None:
-    with open_socket(server, "/ws", Authorization=f"Bearer {visitor.token}") as socket:
-        assert socket.next()["event"] == "connected"
-
-
-@pytest.mark.parametrize(
-    ("path", "headers"),
-    [
-        ("/ws", {}),
-        ("/ws?token=", {}),
-        ("/ws?token=nonsense", {}),
-        ("/ws?token=ms_sess_" + "A" * 43, {}),
-        ("/ws", {"Authorization": "Basic YTpi"}),
-        ("/ws", {"Authorization": "Bearer nonsense"}),
-        ("/ws?token=%ff%00", {}),
-    ],
-)
-def test_without_a_good_token_the_socket_opens_and_closes_with_4002(
-    server: Server, path: str, headers: dict[str, str]
-) -> None:
-    with open_socket(server, path, **headers) as socket:
-        assert close_code(socket.connection) == 4002
-
-
-def test_an_expired_or_revoked_token_closes_with_4002(
-    server: Server, installation: Installation, visitor: Visitor, stranger: Visitor
-) -> None:
-    set_expiry(installation, visitor, "0")
-    stranger.http.delete("/auth/session")
-    for somebody in (visitor, stranger):
-        with open_socket(server, f"/ws?token={somebody.token}") as socket:
-            assert close_code(socket.connection) == 4002
-
-
-@pytest.mark.parametrize("path", ["/", "/ws/", "/wss", "/research"])
-def test_no_other_path_opens_a_socket(server: Server, visitor: Visitor, path: str) -> None:
-    with pytest.raises(InvalidStatus) as refused, open_socket(server, f"{path}?token={visitor.token}"):
-        pass
-    assert refused.value.response.status_code == 403
+def confirmation(job_id: str, replayed: int, to: int = 0, live: bool = True) -> Event:
+    position = {"replayed": replayed, "from": to - replayed, "to": to, "live": live}
+    return {
+        "v": 1,
+        "event": "subscribed",
+        "data": {"entity_id": job_id, "channel": "research", **position},
+    }
 
 
 def test_resuming_from_every_cursor_gives_exactly_the_missing_tail(reader: Visitor, finished: str) -> None:
@@ -91,7 +34,9 @@ def test_resuming_from_every_cursor_gives_exactly_the_missing_tail(reader: Visit
         for cursor in range(len(whole)):
             socket.subscribe(finished, cursor)
             assert [socket.frame() for _ in whole[cursor:]] == whole[cursor:]
-            assert socket.next() == confirmation(finished, replayed=len(whole) - cursor)
+            assert socket.next() == confirmation(
+                finished, replayed=len(whole) - cursor, to=len(whole), live=False
+            )
 
 
 @pytest.mark.parametrize("beyond", [0, 1, 1000])
@@ -101,7 +46,7 @@ def test_a_cursor_at_or_past_the_end_is_confirmed_and_told_done(
     last = len(reader.lines(finished)) - 1
     with reader.socket() as socket:
         socket.subscribe(finished, last + beyond)
-        assert socket.next() == confirmation(finished, replayed=0)
+        assert socket.next() == confirmation(finished, replayed=0, to=last + beyond, live=False)
         assert socket.next() == {
             "v": 1,
             "event": "done",
@@ -134,7 +79,7 @@ def test_the_count_of_replayed_events_is_exact_in_the_middle_of_a_run(
         socket.subscribe(stream_id, cursor=1)
         frames = socket.until("subscribed")
         assert numbers(frames) == [2, 3]
-        assert frames[-1] == confirmation(stream_id, replayed=2)
+        assert frames[-1] == confirmation(stream_id, replayed=2, to=3)
         append(installation, stream_id, "d")
         live = socket.next()
         assert (live["data"]["seq"], live["data"]["message"]) == (4, "d")
@@ -150,7 +95,7 @@ def test_a_cursor_ahead_of_a_run_that_goes_on_starts_over(
         frames = socket.until("subscribed")
     assert [frame["event"] for frame in frames] == ["reset", "progress", "subscribed"]
     assert frames[0]["data"] == {"entity_id": stream_id, "reason": "cursor is ahead of the stream"}
-    assert frames[-1] == confirmation(stream_id, replayed=1)
+    assert frames[-1] == confirmation(stream_id, replayed=1, to=1)
 
 
 def test_unsubscribing_stops_the_events(installation: Installation, visitor: Visitor) -> None:
@@ -254,7 +199,7 @@ def test_the_hundred_and_first_subscription_is_refused(installation: Installatio
     streams = [open_stream(installation, visitor) for _ in range(101)]
     with visitor.socket() as socket:
         for stream_id in streams[:100]:
-            socket.subscribe(stream_id)
+            socket.subscribe(stream_id)  # a burst of frames that the rate allows
         assert {socket.next()["event"] for _ in range(100)} == {"subscribed"}
         socket.subscribe(streams[100])
         assert socket.next()["data"]["code"] == "TOO_MANY_SUBSCRIPTIONS"
@@ -263,39 +208,21 @@ def test_the_hundred_and_first_subscription_is_refused(installation: Installatio
         assert socket.next() == confirmation(streams[100], replayed=0)
 
 
-def test_an_expiring_token_is_told_and_closes_with_4001(installation: Installation, visitor: Visitor) -> None:
-    with visitor.socket() as socket:
-        set_expiry(installation, visitor, "0")
-        assert socket.next() == {"v": 1, "event": "auth_expired", "data": {}}
-        assert close_code(socket.connection) == 4001
-
-
-def test_logging_out_closes_all_sockets_of_the_session_and_no_others(
-    visitor: Visitor, stranger: Visitor
-) -> None:
-    with ExitStack() as opened:
-        own = [opened.enter_context(visitor.socket()) for _ in range(2)]
-        other = opened.enter_context(stranger.socket())
-        assert visitor.http.delete("/auth/session").status_code == 200
-        for socket in own:
-            assert socket.next()["event"] == "auth_expired"
-            assert close_code(socket.connection) == 4001
-        assert other.is_quiet()
-
-
-def test_sockets_that_leave_leave_nothing_behind(
-    installation: Installation, server: Server, visitor: Visitor
-) -> None:
-    stream_id = open_stream(installation, visitor)
-    threads, connections = server.resources()
-    for _ in range(3):
-        with ExitStack() as opened:
-            for _ in range(10):
-                socket = opened.enter_context(visitor.socket())
-                socket.subscribe(stream_id)
-                assert socket.next()["event"] == "subscribed"
-        until(lambda: server.resources()[1] <= connections, "the connections to end")
-    until(lambda: server.resources()[0] <= threads + 3, "the threads to end")
+def test_sockets_that_leave_leave_nothing_behind(installation: Installation, server: Server) -> None:
+    with ExitStack() as people:
+        visitors = [people.enter_context(Visitor(server)) for _ in range(10)]
+        streams = [open_stream(installation, visitor) for visitor in visitors]
+        for visitor in visitors:
+            visitor.http.close()
+        threads, connections = server.resources()
+        for _ in range(3):
+            with ExitStack() as opened:
+                for visitor, stream_id in zip(visitors, streams, strict=True):
+                    socket = opened.enter_context(visitor.socket())
+                    socket.subscribe(stream_id)
+                    assert socket.next()["event"] == "subscribed"
+            until(lambda: server.resources()[1] <= connections, "the connections to end")
+        until(lambda: server.resources()[0] <= threads + 3, "the threads to end")
 
 
 def test_a_socket_that_is_cut_off_leaves_nothing_behind(server: Server, visitor: Visitor) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from manticscore import embedded_postgres
+from manticscore.lib import hosts
 from manticscore.lib.env import envstr
 
 DATABASE_CHECK_INTERVAL = 2.0  # seconds
@@ -20,6 +22,7 @@ DEFAULT_PORT = "8000"
 MAX_PORT = 65535
 
 logger = logging.getLogger(__name__)
+unfinished = threading.Event()  # jobs still run in threads, although the worker has stopped
 
 
 class Command(BaseCommand):
@@ -47,7 +50,11 @@ class Command(BaseCommand):
     def serve(self, host: str, port: int, *, with_worker: bool) -> None:
         # Importing daphne's server installs Twisted's reactor, which must come before its other users.
         from manticscore.asgi import application
+        from realtime.jobs import leave
         from realtime.server import Server
+
+        if not envstr("ALLOWED_HOSTS"):
+            settings.ALLOWED_HOSTS = hosts.names(host)
 
         def announce(bound_host: str, bound_port: int) -> None:
             self.stdout.write(f"Listening on {url(bound_host, bound_port)} ({mode(with_worker)})")
@@ -56,11 +63,13 @@ class Command(BaseCommand):
         server = Server(
             application,
             background=[keep_database, work] if with_worker else [keep_database],
+            closing=[stop_hub],
             on_listening=announce,
             endpoints=[endpoint(host, port)],
-            server_name="",
         )
         server.run()
+        if unfinished.is_set():
+            leave()
         if server.failure:
             raise CommandError(
                 f"Cannot listen on {url(host, port)}: {server.failure}. Choose another PORT or HOST."
@@ -110,4 +119,13 @@ async def work() -> None:
         await asyncio.shield(running)
     except asyncio.CancelledError:
         worker.stop()
-        await running
+        if not await running:
+            unfinished.set()
+
+
+async def stop_hub() -> None:
+    """Give back the connections that the event hub holds, if it was ever needed."""
+    from realtime import hub
+
+    if hub._hub is not None:
+        await hub._hub.stop()

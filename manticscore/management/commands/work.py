@@ -10,25 +10,26 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from realtime.jobs import DRAIN, Worker
+from realtime.jobs import Worker, leave
 
 
 class Command(BaseCommand):
     help = (
-        "Work on background jobs until SIGTERM or Ctrl-C, then let running jobs finish for up to"
-        f" {DRAIN:.0f} s. Any number of workers may run, on any number of machines."
+        "Work on background jobs until SIGTERM or Ctrl-C, then let running jobs finish for JOB_DRAIN seconds"
+        " and hand back the rest. Any number of workers may run, on any number of machines."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--concurrency", type=int, default=settings.WORKER_CONCURRENCY)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asyncio.run(work(options["concurrency"]))
+        asyncio.run(self.work(options["concurrency"]))
+
+    async def work(self, concurrency: int) -> None:
+        worker = Worker(concurrency)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        ended = await worker.run()
         self.stdout.write("Worker stopped.")
-
-
-async def work(concurrency: int) -> None:
-    worker = Worker(concurrency)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-    await worker.run()
+        if not ended:
+            leave()

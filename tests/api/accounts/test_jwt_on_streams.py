@@ -17,7 +17,6 @@ from django.test import AsyncClient
 from accounts.models import Principal, Session
 from realtime import hub as hubs
 from realtime import publish
-from realtime.events import DoneEvent
 from realtime.hub import Hub
 from realtime.routing import websocket_application
 from tests import factories
@@ -52,8 +51,12 @@ def open_sessions() -> int:
 
 
 async def soon_none_is_open() -> bool:
+    return await soon_open(0)
+
+
+async def soon_open(count: int) -> bool:
     for _ in range(100):
-        if await in_thread(open_sessions) == 0:
+        if await in_thread(open_sessions) == count:
             return True
         await asyncio.sleep(0.02)
     return False
@@ -86,13 +89,13 @@ async def test_a_first_sign_in_may_happen_on_a_socket(hub: Hub) -> None:
     await communicator.disconnect()
 
 
-@pytest.mark.parametrize(
-    "token", ["a.b.c", "..", clerk.token(exp=1), clerk.token("second"), clerk.token(sub="anon:x")]
-)
+@pytest.mark.parametrize("token", ["a.b.c", "..", clerk.token("second"), clerk.token(sub="anon:x")])
 async def test_a_bad_jwt_is_closed_with_4002(hub: Hub, token: str) -> None:
     communicator = socket(token)
     assert (await communicator.connect())[0]
-    assert await communicator.receive_output() == {"type": "websocket.close", "code": 4002}
+    closed = await communicator.receive_output()
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4002)
+    assert closed["reason"].startswith("Invalid token: ")
     assert await in_thread(Session.objects.count) == 0
 
 
@@ -103,6 +106,31 @@ async def test_a_socket_with_a_jwt_is_cut_when_its_session_is_revoked(hub: Hub) 
     await in_thread(lambda: Session.objects.update(revoked_at=Now()))
     assert (await communicator.receive_json_from(timeout=5))["event"] == "auth_expired"
     assert (await communicator.receive_output())["code"] == 4001
+
+
+async def test_an_expired_jwt_is_to_be_renewed(hub: Hub) -> None:
+    communicator = socket(clerk.token(exp=1))
+    assert (await communicator.connect())[0]
+    assert (await communicator.receive_json_from())["event"] == "auth_expired"
+    assert (await communicator.receive_output())["code"] == 4001
+
+
+async def test_a_newer_jwt_renews_the_connection(hub: Hub) -> None:
+    communicator = socket(clerk.token())
+    await communicator.connect()
+    await communicator.receive_json_from()
+    first = await in_thread(Session.objects.get)
+    await communicator.send_json_to({"action": "auth", "token": clerk.token(sub="user_mallory")})
+    assert (await communicator.receive_json_from())["data"]["code"] == "WRONG_USER"
+    await communicator.send_json_to({"action": "auth", "token": clerk.token()})
+    assert (await communicator.receive_json_from())["event"] == "auth"
+    assert await soon_open(1)
+    living = await in_thread(lambda: list(Session.objects.filter(revoked_at=None)))
+    assert [(session.principal_id, session.pk != first.pk) for session in living] == [("user_ada", True)]
+    await communicator.send_json_to({"action": "ping"})
+    assert (await communicator.receive_json_from())["event"] == "pong"
+    await communicator.disconnect()
+    assert await soon_none_is_open()
 
 
 async def test_a_stream_opens_with_a_jwt_and_ends_its_session(hub: Hub) -> None:
@@ -121,7 +149,7 @@ async def test_a_stream_opens_with_a_jwt_and_ends_its_session(hub: Hub) -> None:
 
 async def test_a_stream_with_a_jwt_that_is_read_to_its_end(hub: Hub) -> None:
     job = await in_thread(job_of, "user_ada")
-    await in_thread(lambda: publish.append(job.id, 1, [DoneEvent()], status="completed", close=True))
+    await in_thread(lambda: publish.close(job.id, 1, status="completed"))
     response = await AsyncClient().get(
         f"/research/{job.id}/events", headers={"Authorization": f"Bearer {clerk.token()}"}
     )

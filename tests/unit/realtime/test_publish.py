@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
-from django.db import DataError, transaction
+from django.db import DataError, connection, transaction
 
 from manticscore.pipeline import Superseded
 from realtime import hints, publish
-from realtime.events import MAX_EVENT_BYTES, DoneEvent, ProgressEvent
+from realtime.events import MAX_EVENT_BYTES, ProgressEvent
+from realtime.hub import READ_PAGES
 from realtime.models import Event, Stream
 from tests import factories
 from tests.helpers import log
@@ -56,7 +60,7 @@ def test_an_append_may_set_status_and_stage_and_leaves_them_otherwise() -> None:
 def test_another_attempt_than_the_current_one_writes_nothing(attempt: int) -> None:
     stream = factories.stream(attempt=2)
     with pytest.raises(Superseded):
-        publish.append(stream.id, attempt, [DoneEvent()], status="completed", close=True)
+        publish.close(stream.id, attempt, status="completed")
     assert log.stored(stream.id) == []
     after = Stream.objects.get(id=stream.id)
     assert (after.last_seq, after.status, after.closed_seq) == (0, "running", None)
@@ -72,7 +76,7 @@ def test_a_stream_that_does_not_exist_takes_nothing() -> None:
 @pytest.mark.django_db
 def test_closing_marks_the_last_event_as_the_end_and_then_nothing_more_fits() -> None:
     stream = factories.stream()
-    publish.append(stream.id, 1, [log.progress(), DoneEvent()], status="completed", close=True)
+    publish.close(stream.id, 1, [log.progress()], status="completed")
     stream.refresh_from_db()
     assert (stream.closed_seq, stream.last_seq, stream.status) == (2, 2, "completed")
     with pytest.raises(Superseded):
@@ -146,7 +150,7 @@ def test_a_rollback_gives_the_numbers_back() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_events_of_a_projects_streams_are_numbered_a_second_time_for_the_project() -> None:
     owner = factories.principal()
-    project = factories.stream(owner, channel="project")
+    project = factories.project_stream(owner)
     streams = [factories.stream(owner, project_id=project.id) for _ in range(2)]
 
     def write(thread: int) -> None:
@@ -185,7 +189,7 @@ def test_a_project_id_that_names_another_kind_of_stream_numbers_nothing() -> Non
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hint_follows_the_commit_for_the_stream_and_its_project(hinted: list[Hint]) -> None:
-    project = factories.stream(channel="project")
+    project = factories.project_stream()
     stream = factories.stream(project_id=project.id)
     with transaction.atomic():
         publish.append(stream.id, 1, log.several(2))
@@ -213,3 +217,82 @@ def test_a_hub_that_fails_does_not_fail_the_writer(hinted: list[Hint]) -> None:
     with transaction.atomic():
         publish.append(stream.id, 1, [log.progress()])
     assert log.numbers(stream.id) == [1, 2]
+
+
+def lines(stream_id: uuid.UUID, first: int, last: int) -> bytes:
+    """The events of a stream as a client gets them."""
+    parameters = {"ids": [stream_id], "after": [first - 1], "limit": last - first + 1, "bytes": 10**6}
+    with connection.cursor() as cursor:
+        cursor.execute(READ_PAGES, parameters)
+        return bytes(cursor.fetchone()[-2])
+
+
+def proof(stream_id: uuid.UUID, seq: int) -> dict[str, object]:
+    return dict(Event.objects.get(stream_id=stream_id, seq=seq, type="done").data)
+
+
+@pytest.mark.django_db
+def test_the_end_proves_what_a_client_has_seen() -> None:
+    stream = factories.stream()
+    publish.append(stream.id, 1, [log.progress("ä"), log.progress('"\\')])
+    publish.append(stream.id, 1, log.several(3))
+    assert publish.close(stream.id, 1, [log.progress("last")], status="completed") == 7
+    seen = hashlib.sha256(lines(stream.id, 1, 6)).hexdigest()
+    assert proof(stream.id, 7) == {"first_seq": 1, "last_seq": 6, "count": 6, "digest": seen}
+
+
+@pytest.mark.django_db
+def test_every_run_of_a_stream_has_a_proof_of_its_own() -> None:
+    stream = factories.stream()
+    publish.close(stream.id, 1, [log.progress("once")], status="failed")
+    Stream.objects.filter(id=stream.id).update(closed_seq=None, attempt=2)
+    publish.close(stream.id, 2, [log.progress("again"), log.progress("and again")], status="completed")
+    seen = hashlib.sha256(lines(stream.id, 3, 4)).hexdigest()
+    assert proof(stream.id, 5) == {"first_seq": 3, "last_seq": 4, "count": 2, "digest": seen}
+
+
+@pytest.mark.django_db
+def test_a_run_without_an_event_is_proved_as_well() -> None:
+    stream = factories.stream()
+    publish.close(stream.id, 1, status="completed")
+    nothing = hashlib.sha256(b"").hexdigest()
+    assert proof(stream.id, 1) == {"first_seq": 1, "last_seq": 0, "count": 0, "digest": nothing}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_end_beside_other_writers_proves_all_that_came_before_it() -> None:
+    stream = factories.stream()
+
+    def write(thread: int) -> None:
+        with suppress(Superseded):
+            for _ in range(30):
+                publish.append(stream.id, 1, [log.progress(str(thread))])
+            publish.close(stream.id, 1, status="completed")
+
+    at_once(4, write)
+    stream.refresh_from_db()
+    assert stream.closed_seq == stream.last_seq
+    before = stream.last_seq - 1
+    seen = hashlib.sha256(lines(stream.id, 1, before)).hexdigest()
+    assert proof(stream.id, stream.last_seq) == {
+        "first_seq": 1, "last_seq": before, "count": before, "digest": seen,
+    }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_projects_own_events_and_those_of_its_jobs_share_one_numbering(hinted: list[Hint]) -> None:
+    project = factories.project_stream()
+    job = factories.stream(project_id=project.id)
+    publish.append(project.id, 1, [log.progress("own")])
+    publish.append(job.id, 1, [log.progress("job's")])
+    publish.append(project.id, 1, [log.progress("own again"), log.progress("and again")])
+    seen = [json.loads(line) for line in lines(project.id, 1, 9).splitlines()]
+    assert [(event["data"]["seq"], event["data"]["message"]) for event in seen] == [
+        (1, "own"), (2, "job's"), (3, "own again"), (4, "and again"),
+    ]  # fmt: skip
+    origin = {"entity_id": str(job.id), "channel": "research", "seq": 1}
+    assert [event["data"].get("origin") for event in seen] == [None, origin, None, None]
+    assert {(event["data"]["entity_id"], event["data"]["channel"]) for event in seen} == {
+        (str(project.id), "project")
+    }
+    assert hinted == [(project.id, 1), (job.id, 1), (project.id, 2), (project.id, 4)]

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from manticscore import errors
-from manticscore.pipeline import Output, Pipeline, Report, Superseded
+from manticscore.pipeline import Output, Pipeline, Report, Superseded, finish_with_error
 from realtime import runs
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
@@ -203,3 +203,26 @@ def test_abandoning_fences_off_a_worker_that_was_only_asleep() -> None:
     with pytest.raises(Superseded):
         asleep.finish("completed", "result", {})
     assert log.types(stream.id) == ["error", "done"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "error", "status"),
+    [
+        ("build", None, "ready"),
+        ("company_enrich", None, "enriched"),
+        ("build", errors.InternalError(), "failed"),
+        ("forge", errors.Cancelled(), "cancelled"),
+        ("research", errors.Cancelled(), "failed"),
+    ],
+)
+def test_a_run_ends_with_the_status_of_its_channel(
+    channel: str, error: errors.PipelineError | None, status: str
+) -> None:
+    stream = factories.stream(channel=channel)
+    journal = claimed(stream)
+    if error is None:
+        journal.finish("completed", "result", {})
+    else:
+        finish_with_error(journal, error)
+    stream.refresh_from_db()
+    assert stream.status == status

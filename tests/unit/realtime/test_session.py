@@ -10,16 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from realtime.ndjson import MAX_CURSOR
+from manticscore import errors
+from realtime.events import MAX_CURSOR
+from realtime.messages import MAX_FRAME, MAX_SUBSCRIPTIONS
 from realtime.session import (
+    AUTH_BURST,
     AUTH_EXPIRED,
+    AUTH_INTERVAL,
+    FLOOD_LIMIT,
     IDLE_TIMEOUT,
-    MAX_FRAME,
-    MAX_SUBSCRIPTIONS,
+    LAGGING_INTERVAL,
+    MESSAGE_BURST,
     NORMAL,
     PING_INTERVAL,
+    POLICY_VIOLATION,
+    REPLACED,
+    REVALIDATION_INTERVAL,
     Action,
+    Authenticate,
+    Cancel,
     Close,
+    Revalidate,
     Send,
     SocketSession,
     Subscribe,
@@ -27,9 +38,12 @@ from realtime.session import (
 )
 from realtime.topics import Channel
 
+IDLE = Close(NORMAL, "idle")
 ENTITY = UUID("0b2f3a52-6f0a-4c43-9d6b-27d5b2f9a001")
 START = 5000.0
-STEPS = ["tick", "ping", "event"]
+PING = '{"action": "ping"}'
+AUTH = '{"action": "auth", "token": "ms_sess_new"}'
+WISH = Subscribe(ENTITY, "research", 0)
 
 
 @pytest.fixture
@@ -71,7 +85,7 @@ def test_the_first_frame_says_who_is_connected(session: SocketSession) -> None:
 
 
 def test_a_ping_is_answered_by_a_pong(session: SocketSession) -> None:
-    assert sent(session.received('{"action": "ping"}', START)) == ("pong", {})
+    assert sent(session.received(PING, START)) == ("pong", {})
 
 
 @pytest.mark.parametrize("channel", Channel.values)
@@ -111,10 +125,15 @@ def test_unsubscribing_from_something_else_does_no_harm(session: SocketSession) 
     assert session.received(message, START) == [Unsubscribe(ENTITY)]
 
 
-def test_the_confirmation_says_how_much_was_replayed(session: SocketSession) -> None:
-    assert sent(session.subscribed(ENTITY, "research", 12)) == (
-        "subscribed", {"entity_id": str(ENTITY), "channel": "research", "replayed": 12},
-    )  # fmt: skip
+@pytest.mark.parametrize("live", [True, False])
+def test_the_confirmation_says_what_was_replayed_and_whether_more_may_come(
+    session: SocketSession, live: bool
+) -> None:
+    event, data = sent(session.subscribed(WISH, replayed=12, cursor=20, live=live))
+    assert event == "subscribed"
+    assert data == {
+        "entity_id": str(ENTITY), "channel": "research", "replayed": 12, "from": 8, "to": 20, "live": live,
+    }  # fmt: skip
 
 
 def test_access_denied_reads_like_an_entity_that_does_not_exist(session: SocketSession) -> None:
@@ -175,8 +194,9 @@ def test_a_bad_frame_gets_an_error_and_changes_nothing(
 
 
 def test_a_frame_may_be_just_as_large_as_allowed(session: SocketSession) -> None:
-    largest = '{"action": "ping", "padding": "' + "x" * (MAX_FRAME - 33) + '"}'
-    assert len(largest) == MAX_FRAME
+    assert MAX_FRAME == 16384
+    largest = '{"action": "ping", "padding": "' + "x" * (MAX_FRAME - 35) + 'é"}'
+    assert len(largest.encode()) == MAX_FRAME
     assert sent(session.received(largest, START))[0] == "pong"
     assert refused(session, largest + " ") == "FRAME_TOO_LARGE"
 
@@ -195,7 +215,9 @@ def test_there_is_a_limit_to_subscriptions_and_ending_one_makes_room(session: So
 def test_an_ended_session_is_told_and_closed(session: SocketSession) -> None:
     told, closed = session.auth_ended()
     assert sent([told]) == ("auth_expired", {})
-    assert closed == Close(AUTH_EXPIRED)
+    assert closed == Close(AUTH_EXPIRED, "session ended")
+    assert AUTH_EXPIRED == 4001
+    assert session.auth_ended() == []
 
 
 def test_a_heartbeat_comes_every_thirty_seconds(session: SocketSession) -> None:
@@ -212,20 +234,20 @@ def test_ninety_quiet_seconds_close_the_connection(session: SocketSession) -> No
     assert IDLE_TIMEOUT == 90
     assert sent(session.tick(START + 30))[0] == "ping"
     assert sent(session.tick(START + 60))[0] == "ping"
-    assert Close(NORMAL) not in session.tick(START + 89.9)
-    assert session.tick(START + 90) == [Close(NORMAL)]
+    assert IDLE not in session.tick(START + 89.9)
+    assert session.tick(START + 90) == [IDLE]
 
 
 def test_a_frame_from_the_client_keeps_the_connection_even_a_bad_one(session: SocketSession) -> None:
     session.received("{", START + 80)
-    assert Close(NORMAL) not in session.tick(START + 169.9)
-    assert session.tick(START + 170) == [Close(NORMAL)]
+    assert IDLE not in session.tick(START + 169.9)
+    assert session.tick(START + 170) == [IDLE]
 
 
 def test_delivered_events_keep_the_connection(session: SocketSession) -> None:
     session.delivered(START + 80)
-    assert Close(NORMAL) not in session.tick(START + 169.9)
-    assert session.tick(START + 170) == [Close(NORMAL)]
+    assert IDLE not in session.tick(START + 169.9)
+    assert session.tick(START + 170) == [IDLE]
 
 
 def test_the_next_tick_is_never_in_the_past(session: SocketSession) -> None:
@@ -242,14 +264,231 @@ def test_whatever_happens_an_idle_connection_ends_in_time_and_no_other_does(
     for wait, step in steps:
         now += wait
         if step == "tick":
-            closed = Close(NORMAL) in session.tick(now)
+            closed = IDLE in session.tick(now)
             assert closed == (now - active >= IDLE_TIMEOUT)
+            if closed:
+                return
             continue
         active = now
         if step == "ping":
-            session.received('{"action": "ping"}', now)
+            session.received(PING, now)
         else:
             session.delivered(now)
     due = session.next_tick(now)
     assert due <= PING_INTERVAL
     assert session.tick(now + due) != []
+
+
+def test_the_session_is_looked_at_again_every_five_minutes(session: SocketSession) -> None:
+    assert REVALIDATION_INTERVAL == 300
+    asked = []
+    for second in range(1, 901):
+        session.received(PING, START + second)
+        asked += [second for action in session.tick(START + second) if action == Revalidate()]
+    assert asked == [300, 600, 900]
+
+
+def test_a_newer_connection_ends_this_one_once(session: SocketSession) -> None:
+    assert REPLACED == 4003
+    assert session.replaced() == [Close(REPLACED, "replaced by a newer connection")]
+    assert session.replaced() == []
+
+
+def test_once_it_closes_nothing_more_is_done(session: SocketSession) -> None:
+    session.replaced()
+    assert session.received(subscribe(), START + 1) == []
+    assert session.auth_ended() == []
+    assert session.tick(START + 30) == []
+    assert session.tick(START + 300) == []
+    assert session.unread() == []
+
+
+def several(*subscriptions: Any) -> str:
+    return json.dumps({"action": "subscribe", "subscriptions": subscriptions})
+
+
+def test_several_subscriptions_in_one_frame_are_answered_as_if_each_had_come_alone(
+    session: SocketSession,
+) -> None:
+    ids = [str(UUID(int=number)) for number in range(4)]
+    wanted = [
+        {"entity_id": ids[0], "channel": "research", "cursor": 7},
+        {"entity_id": ids[1], "channel": "nonsense"},
+        {"entity_id": ids[2], "channel": "build"},
+        {"entity_id": ids[3], "channel": "build", "cursor": -1},
+        {"entity_id": ids[0], "channel": "research", "cursor": 9},
+        "nonsense",
+        {"channel": "build"},
+    ]
+    first, channel, second, cursor, over, again, text, entity = session.received(several(*wanted), START)
+    assert first == Subscribe(UUID(int=0), "research", 7)
+    assert second == Subscribe(UUID(int=2), "build", 0)
+    assert (over, again) == (Unsubscribe(UUID(int=0)), Subscribe(UUID(int=0), "research", 9))
+    told = [sent([action])[1] for action in (channel, cursor, text, entity)]
+    assert [(data["code"], data.get("entity_id")) for data in told] == [
+        ("UNKNOWN_CHANNEL", ids[1]), ("INVALID_CURSOR", ids[3]), ("INVALID_JSON", None),
+        ("INVALID_ENTITY", None),
+    ]  # fmt: skip
+    assert session.subscriptions == {UUID(int=0), UUID(int=2)}
+
+
+def test_a_frame_may_subscribe_to_as_much_as_a_connection_may(session: SocketSession) -> None:
+    def wanted(count: int) -> str:
+        return several(*({"entity_id": f"{number:032x}", "channel": "chat"} for number in range(count)))
+
+    assert refused(session, wanted(MAX_SUBSCRIPTIONS + 1)) == "INVALID_SUBSCRIPTIONS"
+    assert len(session.received(wanted(MAX_SUBSCRIPTIONS), START)) == MAX_SUBSCRIPTIONS
+    one_more = sent(session.received(several({"entity_id": str(ENTITY), "channel": "chat"}), START))
+    assert (one_more[1]["code"], one_more[1]["entity_id"]) == ("TOO_MANY_SUBSCRIPTIONS", str(ENTITY))
+
+
+@pytest.mark.parametrize("text", [several(), '{"action": "subscribe", "subscriptions": {}}'])
+def test_a_list_of_subscriptions_has_some(session: SocketSession, text: str) -> None:
+    assert refused(session, text) == "INVALID_SUBSCRIPTIONS"
+
+
+def cancel(**fields: Any) -> str:
+    return json.dumps({"action": "cancel", "entity_id": str(ENTITY), "channel": "forge", **fields})
+
+
+def test_a_job_can_be_cancelled_without_following_it(session: SocketSession) -> None:
+    (wish,) = session.received(cancel(), START)
+    assert wish == Cancel(ENTITY, "forge")
+    assert sent(session.cancelled(wish, True)) == (
+        "cancelling", {"entity_id": str(ENTITY), "channel": "forge"},
+    )  # fmt: skip
+    assert sent(session.cancelled(wish, False))[1]["code"] == "NOT_CANCELLABLE"
+    assert session.cancelled(wish, None) == session.denied(ENTITY)
+    assert refused(session, cancel(channel="Forge")) == "UNKNOWN_CHANNEL"
+    assert refused(session, cancel(entity_id=1)) == "INVALID_ENTITY"
+
+
+def test_a_question_that_cannot_be_asked_now_may_be_asked_again(session: SocketSession) -> None:
+    event, data = sent(session.not_now(ENTITY))
+    assert event == "error"
+    assert (data["code"], data["retryable"], data["entity_id"]) == ("UNAVAILABLE", True, str(ENTITY))
+
+
+def test_a_token_is_renewed_in_the_open_connection(session: SocketSession) -> None:
+    assert session.received(AUTH, START) == [Authenticate("ms_sess_new")]
+    assert sent(session.authenticated("2026-01-15T12:30:00Z")) == (
+        "auth", {"expires_at": "2026-01-15T12:30:00Z"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("token", [..., None, "", 5, ["ms_sess_new"]])
+def test_a_token_is_text(session: SocketSession, token: Any) -> None:
+    message = {"action": "auth"} | ({} if token is ... else {"token": token})
+    assert refused(session, json.dumps(message)) == "INVALID_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (errors.TokenExpired(), "TOKEN_EXPIRED", False),
+        (errors.InvalidToken(), "INVALID_TOKEN", False),
+        (errors.Unavailable(), "UNAVAILABLE", True),
+    ],
+)
+def test_a_token_that_cannot_be_used_leaves_things_as_they_are(
+    session: SocketSession, error: errors.ApiError, code: str, retryable: bool
+) -> None:
+    session.received(AUTH, START)
+    event, data = sent(session.auth_refused(error))
+    assert event == "error"
+    assert data == {"code": code, "message": error.detail, "retryable": retryable}
+    assert session.received(PING, START) != []
+
+
+def test_another_users_token_is_refused(session: SocketSession) -> None:
+    session.received(AUTH, START)
+    assert sent(session.auth_of_another())[1]["code"] == "WRONG_USER"
+
+
+def test_tokens_are_checked_one_at_a_time(session: SocketSession) -> None:
+    session.received(AUTH, START)
+    assert refused(session, AUTH) == "AUTH_IN_PROGRESS"
+    session.auth_refused(errors.InvalidToken())
+    assert session.received(AUTH, START) == [Authenticate("ms_sess_new")]
+
+
+def test_few_tokens_can_be_tried(session: SocketSession) -> None:
+    for _ in range(AUTH_BURST):
+        assert session.received(AUTH, START) == [Authenticate("ms_sess_new")]
+        session.auth_refused(errors.InvalidToken())
+    _, data = sent(session.received(AUTH, START))
+    assert (data["code"], data["retryable"], data["retry_after"]) == ("RATE_LIMITED", True, AUTH_INTERVAL)
+    assert session.received(AUTH, START + AUTH_INTERVAL) == [Authenticate("ms_sess_new")]
+    session.auth_refused(errors.InvalidToken())
+    assert sent(session.received(AUTH, START + AUTH_INTERVAL))[1]["code"] == "RATE_LIMITED"
+
+
+def codes(actions: list[Action]) -> list[str]:
+    return [sent([action])[1].get("code", "") for action in actions]
+
+
+def test_as_many_frames_as_subscriptions_may_come_at_once(session: SocketSession) -> None:
+    assert MESSAGE_BURST > MAX_SUBSCRIPTIONS
+    for _ in range(MESSAGE_BURST):
+        assert sent(session.received(PING, START)) == ("pong", {})
+    assert codes(session.received(PING, START)) == ["RATE_LIMITED"]
+
+
+def test_twenty_frames_a_second_can_go_on_for_ever(session: SocketSession) -> None:
+    for number in range(2400):
+        assert sent(session.received(PING, START + number / 20)) == ("pong", {})
+
+
+def test_frames_beyond_the_rate_are_dropped_and_that_is_told_once_a_second(session: SocketSession) -> None:
+    for _ in range(MESSAGE_BURST):
+        session.received(PING, START)
+    answers = [session.received(subscribe(), START + number / 1000) for number in range(1, 1500)]
+    told = [actions for actions in answers if actions and isinstance(actions[0], Send)]
+    assert [codes(actions) for actions in told] == [["RATE_LIMITED"]] * 2
+    followed = [actions for actions in answers if any(isinstance(action, Subscribe) for action in actions)]
+    assert len(followed) == 29  # at 20 a second, not one more
+
+
+def test_who_does_not_stop_flooding_is_closed(session: SocketSession) -> None:
+    now, closed = START, []
+    while not closed:
+        now += 0.01
+        closed = [action for action in session.received(PING, now) if isinstance(action, Close)]
+        assert now < START + 60
+    assert closed == [Close(POLICY_VIOLATION, "too many messages")]
+    assert now - START > FLOOD_LIMIT
+    assert session.received(PING, now) == []
+
+
+def test_short_bursts_with_pauses_are_no_flood(session: SocketSession) -> None:
+    for burst in range(20):
+        for _ in range(200):
+            actions = session.received(PING, START + 5 * burst)
+            assert not any(isinstance(action, Close) for action in actions)
+
+
+def test_a_slow_reader_is_told_how_far_it_is_behind(session: SocketSession) -> None:
+    session.received(subscribe(), START)
+    assert session.written(WISH, took=0.5, behind=100, now=START) == []
+    assert session.written(WISH, took=3, behind=0, now=START) == []
+    assert sent(session.written(WISH, took=1, behind=100, now=START)) == (
+        "lagging", {"entity_id": str(ENTITY), "channel": "research", "behind": 100},
+    )  # fmt: skip
+
+
+def test_it_is_told_every_few_seconds_of_each_stream(session: SocketSession) -> None:
+    other = Subscribe(UUID(int=1), "build", 0)
+    assert session.written(WISH, took=2, behind=1, now=START) != []
+    assert session.written(WISH, took=2, behind=1, now=START + LAGGING_INTERVAL - 0.1) == []
+    assert session.written(other, took=2, behind=1, now=START + 1) != []
+    assert session.written(WISH, took=2, behind=1, now=START + LAGGING_INTERVAL) != []
+
+
+def test_what_is_written_keeps_the_connection(session: SocketSession) -> None:
+    session.written(WISH, took=0, behind=0, now=START + 80)
+    assert IDLE not in session.tick(START + 169.9)
+    assert session.tick(START + 170) == [IDLE]
+
+
+def test_a_client_that_does_not_read_its_answers_is_closed(session: SocketSession) -> None:
+    assert session.unread() == [Close(POLICY_VIOLATION, "answers are not read")]

@@ -1,0 +1,1 @@
+"""An app whose jobs are a burden to their worker."""

@@ -43,6 +43,10 @@ EXTENDED = Question(
     {"token_digest": "bytea", "ttl": "double precision"},
 )
 EXPIRY = "SELECT expires_at FROM accounts_session WHERE id = %s AND revoked_at IS NULL AND expires_at > now()"
+KEEP = """
+    UPDATE accounts_session SET expires_at = now() + make_interval(secs => %s)
+    WHERE id = %s AND revoked_at IS NULL AND expires_at > now() RETURNING expires_at
+"""
 RETRY_WAIT = 0.5  # seconds between tries while the database is away
 
 T = TypeVar("T")
@@ -162,6 +166,27 @@ async def expiry(hub: Hub, grant: sessions.Grant) -> datetime | None:
     """When the grant's session ends; None when it has ended already."""
     rows = await hub.fetch(EXPIRY, [grant.session_id])
     return rows[0][0] if rows else None
+
+
+async def revalidate(hub: Hub, grant: sessions.Grant) -> datetime | None:
+    """As `expiry`; a session that was made for the connection lives on with it (spec: websocket)."""
+    if not grant.for_connection:
+        return await expiry(hub, grant)
+    rows = await hub.fetch(KEEP, [settings.SESSION_TOKEN_TTL, grant.session_id])
+    return rows[0][0] if rows else None
+
+
+async def lasting_grant(hub: Hub, token: str) -> tuple[sessions.Grant, datetime]:
+    """A grant, and when it ends. Raises as `grant` does."""
+    found = await grant(hub, token)
+    try:
+        ends_at = await expiry(hub, found)
+    except BaseException:
+        await release(hub, found)
+        raise
+    if ends_at is None:
+        raise errors.TokenExpired
+    return found, ends_at
 
 
 async def patiently(step: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from manticscore import errors
 from realtime import hints
 from realtime.batching import Batches, Question
 
@@ -32,7 +33,10 @@ AHEAD = (EVICTIONS - 1) * EVICTION_INTERVAL
 # One statement opens many, of a principal perhaps several. Rows are taken in the order of their keys, so
 # that processes wait for each other and not in a circle; a row that is taken has a newer connection.
 OPEN = Question(
-    f""", counted AS (SELECT principal_id, count(*) AS count FROM want GROUP BY principal_id),
+    f""", counted AS (
+        SELECT principal_id, count(*) AS count FROM want JOIN accounts_principal p ON p.id = principal_id
+        GROUP BY principal_id
+    ),
     opened AS (
         INSERT INTO realtime_connection AS c (principal_id, generation, is_open, busy_until)
         SELECT principal_id, count, true, now() FROM counted ORDER BY principal_id
@@ -55,7 +59,7 @@ CLOSE = Question(
     """, closed AS (
         SELECT c.principal_id, c.generation, want.n FROM want JOIN realtime_connection c
             ON c.principal_id = want.principal_id AND c.generation = want.generation
-        FOR UPDATE OF c SKIP LOCKED
+        ORDER BY c.principal_id FOR UPDATE OF c
     )
     UPDATE realtime_connection c SET is_open = false FROM closed
     WHERE c.principal_id = closed.principal_id AND c.generation = closed.generation RETURNING closed.n""",
@@ -98,8 +102,11 @@ class Connections:
         return len(self._seats)
 
     async def open(self, principal_id: str, replaced: Callable[[], None]) -> Seat:
-        """Become the principal's newest connection. Raises TooManyConnections."""
-        ((generation, wait),) = await self._batches.ask(OPEN, principal_id=principal_id)
+        """Become the principal's newest connection. Raises TooManyConnections or InvalidToken."""
+        rows = await self._batches.ask(OPEN, principal_id=principal_id)
+        if not rows:
+            raise errors.InvalidToken("Invalid token: its account is gone")
+        ((generation, wait),) = rows
         if generation is None:
             raise TooManyConnections(math.ceil(wait or EVICTION_INTERVAL))
         seat = Seat(principal_id, generation, replaced)

@@ -146,8 +146,8 @@ class SocketConsumer:
             self._timer.cancel()
 
     def _tick(self) -> None:
-        self._set_timer()
         self._do(self._session.tick(time.monotonic()))
+        self._set_timer()
 
     def _replaced(self) -> None:
         metrics.evictions.inc()
@@ -271,10 +271,7 @@ class SocketConsumer:
     async def _authenticate(self, token: str) -> None:
         """Go on with another session of the same principal; anything else leaves things as they are."""
         try:
-            grant = await access.grant(self._hub, token)
-            expires_at = await access.expiry(self._hub, grant)
-            if expires_at is None:
-                raise errors.TokenExpired
+            grant, expires_at = await access.lasting_grant(self._hub, token)
         except errors.ApiError as error:
             self._do(self._session.auth_refused(error))
             return
@@ -293,8 +290,10 @@ class SocketConsumer:
 
     async def _revalidate(self) -> None:
         """Beside the hub's sweep. While the database is away nobody is sent away."""
+        grant = self._grant
         with suppress(*errors.DATABASE_GONE):
-            if await access.expiry(self._hub, self._grant) is None:
+            ended = await access.revalidate(self._hub, grant) is None
+            if ended and grant is self._grant:  # or the client has brought another one meanwhile
                 self._do(self._session.auth_ended())
 
     async def _close(self, action: Close) -> None:
@@ -304,8 +303,7 @@ class SocketConsumer:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self._flush()
-                async with self._writing:
-                    pass
+                await self._writing.acquire()  # and keep it: nothing is written after the close
         await self._send({"type": "websocket.close", "code": action.code, "reason": action.reason})
         self._end()
 

@@ -69,7 +69,7 @@ class DoneEvent(EventData):
     """The end of a run, and what a client needs to prove that it missed nothing of it.
 
     `digest` is the SHA-256, in hexadecimal, of the run's events `first_seq` to `last_seq` as they went
-    out: the lines of NDJSON with their ends. `count` is their number. Written by `publish.close` alone.
+    out: the lines of NDJSON with their ends. `count` is their number. `publish.close` alone writes it.
     """
 
     type: ClassVar[str] = "done"

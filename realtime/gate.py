@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import struct
+import time
 from typing import Any
 
 from realtime import metrics
@@ -28,7 +29,7 @@ class Gate:
         self._room: asyncio.Event | None = None  # present while the transport has none
         self.is_over = False  # closed or lost: what is sent from now on goes nowhere
         self._acknowledged = 0
-        self._moved_at = 0.0
+        self._moved_at = time.monotonic()
         self.is_owed = False  # whether at the last look the peer had yet to take something
 
     @property

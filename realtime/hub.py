@@ -123,6 +123,8 @@ class Topic:
                 self.tail.extend(page)
         elif page is not None and page.last > self.head:
             metrics.delivery_lag.observe(page.age)
+            if page.first > self.head + 1:
+                self.tail.clear()  # what was between is pruned
             page = page.between(self.head, page.last)
             self.tail.extend(page)
             self.head = page.last
@@ -337,19 +339,22 @@ class Hub:
                 await self._sweep()
             except AWAY as error:
                 logger.warning("event hub cannot sweep: %r", error)
+            except Exception:  # without this task revocations and lost hints would not be noticed
+                logger.exception("event hub failed to sweep")
 
     async def _sweep(self) -> None:
         """Find what hints did not tell: streams that moved, sessions that ended, newer connections."""
         if self._topics:
             rows = await self.fetch(POSITIONS, [list(self._topics)])
             found = {stream_id: position for stream_id, *position in rows}
-            behind = 0
+            behind, limit = 0, self._tail_limit()
             for stream_id, topic in self._topics.items():
                 if found.get(stream_id) != [topic.head, topic.first_seq, topic.closed_seq]:
                     self._mark(stream_id)
                 if stream_id in found and topic.head != UNKNOWN:
                     behind += max(0, found[stream_id][0] - topic.head)
-                topic.tail.trim(self._tail_limit())
+                if topic.tail.size > limit:
+                    topic.tail.clear()  # whoever is quick has read it long ago
             metrics.hub_behind.set(behind)
         if self._sessions:
             for (session_id,) in await self.fetch(ENDED_SESSIONS, [list(self._sessions)]):
@@ -359,20 +364,26 @@ class Hub:
 
     async def _listen_forever(self) -> None:
         """Receive other processes' hints; after any interruption every stream is looked at again."""
-        layer = get_channel_layer()
+        layer, channel = get_channel_layer(), ""
         while True:
             try:
-                channel = await layer.new_channel()
+                channel = channel or await layer.new_channel()
                 await layer.group_add(hints.GROUP, channel)
                 for stream_id in self._topics:
                     self._mark(stream_id)
                 while True:
-                    message = await layer.receive(channel)
-                    for about, name, number in message["hints"]:
-                        self._hear(about, name, number)
+                    self._hear_all(await layer.receive(channel))
             except Exception as error:  # any failure of the layer means: reconnect
                 logger.debug("channel layer lost: %r", error)
                 await asyncio.sleep(RECONNECT_WAIT)
+
+    def _hear_all(self, message: dict[str, Any]) -> None:
+        """A message that makes no sense, as from another version of ours, is one that was lost."""
+        try:
+            for about, name, number in message["hints"]:
+                self._hear(about, name, number)
+        except (KeyError, TypeError, ValueError) as error:
+            logger.warning("a hint makes no sense: %r", error)
 
 
 def page_of(row: Row) -> Page | None:

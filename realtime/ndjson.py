@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from uuid import UUID
@@ -44,30 +44,46 @@ async def events_response(
     leave = partial(open_streams.leave, principal_id)
     try:
         grant = await access.grant(hub, token)
-        start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
-        lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
-        return StreamingHttpResponse(Body(lines, leave), content_type=CONTENT_TYPE, headers=HEADERS)
     except BaseException:
         leave()
         raise
+    start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
+    lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
+    streaming = Body(lines, leave, partial(access.release, hub, grant))
+    return StreamingHttpResponse(streaming, content_type=CONTENT_TYPE, headers=HEADERS)
 
 
 class Body:
     """Lines, and what is to be done when Django closes the response, even if nobody read a line."""
 
-    def __init__(self, lines: AsyncGenerator[bytes, None], closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        lines: AsyncGenerator[bytes, None],
+        leave: Callable[[], None],
+        release: Callable[[], Awaitable[None]],
+    ) -> None:
         self._lines = lines
-        self._closed = closed
+        self._leave = leave
+        self._release = release
         self._loop = asyncio.get_running_loop()
+        self._closing: asyncio.Task[None] | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._lines
 
     def close(self) -> None:
         """Callable from any thread. Lines that were left in the middle end now, not when memory is freed."""
-        self._closed()
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._lines.aclose()))
+            self._loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        self._leave()
+        self._closing = self._loop.create_task(self._end())
+
+    async def _end(self) -> None:
+        """Lines that were never begun do not clean up after themselves."""
+        await self._lines.aclose()
+        await self._release()
 
 
 def parse_cursor(text: str) -> int:
@@ -109,7 +125,6 @@ async def body(
         metrics.open_ndjson_streams.dec()
         heartbeat.stop()
         forget_session()
-        await access.release(hub, grant)
 
 
 class Heartbeat:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 
 from realtime.framing import text_frames
 
@@ -28,12 +27,12 @@ class Page:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.lines)
 
-    @cached_property
+    @property
     def lines(self) -> list[bytes]:
         """The events without line ends, which JSON text cannot contain."""
         return self.data.split(b"\n")[:-1]
 
-    @cached_property
+    @property
     def frames(self) -> bytes:
         """The same events as WebSocket frames."""
         return text_frames(self.lines)
@@ -73,6 +72,10 @@ class Tail:
             self.size -= len(self._pages[gone].data)
             gone += 1
         del self._pages[:gone]
+
+    def clear(self) -> None:
+        self._pages.clear()
+        self.size = 0
 
     def after(self, cursor: int) -> Page | None:
         """A turn of events after `cursor`; None when the tail does not reach back so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from manticscore.pipeline import Superseded
 from realtime import hints
-from realtime.events import MAX_EVENT_BYTES, EventData
+from realtime.events import MAX_EVENT_BYTES, DoneEvent, EventData
 from realtime.queries import LINES, OWN_EVENTS
 
 # The most frequent case by far, in half the time: one event of a stream that no project numbers again.
@@ -24,6 +25,7 @@ APPEND_ONE = """
             stage = COALESCE(%(stage)s, stage),
             updated_at = now()
         WHERE id = %(stream)s AND attempt = %(attempt)s AND closed_seq IS NULL AND project_id IS NULL
+          AND channel <> 'project'
         RETURNING last_seq
     )
     INSERT INTO realtime_event (stream_id, seq, type, data)
@@ -34,7 +36,7 @@ APPEND_ONE = """
 # One statement is one short transaction: the row lock on the stream is held to commit, so numbers
 # become visible in order, and a rollback gives them back. Lock order: the stream, then its project. A
 # project's stream is its own project: its own events have one number for both.
-HEAD = """
+APPEND = """
     WITH head AS (
         UPDATE realtime_stream
         SET last_seq = last_seq + %(count)s,
@@ -56,44 +58,31 @@ HEAD = """
         SELECT id, last_seq FROM fan_in
         UNION ALL
         SELECT id, last_seq FROM head WHERE channel = 'project'
-    )
-"""
-WRITE = """, written AS (
+    ), written AS (
         INSERT INTO realtime_event (stream_id, seq, type, data, project_id, project_seq)
         SELECT head.id, head.last_seq - %(count)s + new.n, new.type, new.data,
                project.id, project.last_seq - %(count)s + new.n
-        FROM head CROSS JOIN new LEFT JOIN project ON true
+        FROM head
+        CROSS JOIN ROWS FROM (unnest(%(types)s::text[]), jsonb_array_elements(%(data)s::jsonb))
+            WITH ORDINALITY AS new (type, data, n)
+        LEFT JOIN project ON true
     )
     SELECT head.last_seq, project.id, project.last_seq FROM head LEFT JOIN project ON true
 """
-APPEND = (
-    HEAD
-    + """, new AS (
-        SELECT * FROM ROWS FROM (unnest(%(types)s::text[]), jsonb_array_elements(%(data)s::jsonb))
-            WITH ORDINALITY AS new (type, data, n)
-    )"""
-    + WRITE
-)
 
-# The run begins after the `done` before it. What a client saw of it is what its digest is made of.
+# What was appended up to now is seen by a statement that begins after the lock was taken.
 LOCK = "SELECT 1 FROM realtime_stream WHERE id = %(stream)s FOR NO KEY UPDATE"
-CLOSE = (
-    HEAD
-    + f""", run AS (
-        SELECT GREATEST(head.first_seq, 1 + COALESCE(
-            (SELECT seq FROM realtime_event WHERE stream_id = head.id AND type = 'done'
-             ORDER BY seq DESC LIMIT 1), 0)) AS first_seq
-        FROM head
-    ), new (n, type, data) AS (
-        SELECT 1, 'done', jsonb_build_object(
-            'first_seq', run.first_seq, 'last_seq', s.last_seq - 1, 'count', told.count,
-            'digest', encode(sha256(COALESCE(told.lines, '')), 'hex'))
-        FROM head s CROSS JOIN run CROSS JOIN LATERAL (
-            SELECT count(*), {LINES} AS lines FROM ({OWN_EVENTS} AND seq >= run.first_seq) e
-        ) told
-    )"""
-    + WRITE
-)
+RUN = """
+    SELECT GREATEST(s.first_seq, 1 + COALESCE(
+        (SELECT seq FROM realtime_event WHERE stream_id = s.id AND type = 'done' ORDER BY seq DESC LIMIT 1), 0
+    )), s.last_seq
+    FROM realtime_stream s WHERE s.id = %(stream)s
+"""
+LINES_OF_RUN = f"""
+    SELECT {LINES} FROM realtime_stream s
+    CROSS JOIN LATERAL ({OWN_EVENTS} AND seq BETWEEN %(first)s AND %(last)s) e WHERE s.id = %(stream)s
+"""
+PROVEN_AT_ONCE = 200  # events; the largest ones are 256 KiB
 
 PREPARE_AFTER = 2  # executions; only cursors of psycopg's own look at it
 
@@ -115,16 +104,7 @@ def append(
     `attempt` fences: when another execution has taken over nothing is written and Superseded is
     raised.
     """
-    data = [event.model_dump_json() for event in events]
-    if any(len(text.encode()) > MAX_EVENT_BYTES for text in data):
-        raise EventTooLarge
-    types = [event.type for event in events]
-    common = {"stream": stream_id, "attempt": attempt, "status": status, "stage": stage}
-    row = execute(APPEND_ONE, {**common, "type": types[0], "data": data[0]}) if len(events) == 1 else None
-    if row is None:
-        many = {"count": len(events), "close": False, "types": types, "data": f"[{','.join(data)}]"}
-        row = execute(APPEND, {**common, **many})
-    return announced(stream_id, row)
+    return write(stream_id, attempt, events, status=status, stage=stage, close=False)
 
 
 def close(stream_id: UUID, attempt: int, events: Sequence[EventData] = (), *, status: str) -> int:
@@ -133,14 +113,49 @@ def close(stream_id: UUID, attempt: int, events: Sequence[EventData] = (), *, st
     Raises Superseded as `append` does.
     """
     with transaction.atomic():
+        execute(LOCK, {"stream": stream_id})
         if events:
             append(stream_id, attempt, events)
-        else:
-            # What was appended up to now is only seen by a statement that begins after the lock was taken.
-            execute(LOCK, {"stream": stream_id})
-        values = {"count": 1, "close": True, "status": status, "stage": None}
-        row = execute(CLOSE, {"stream": stream_id, "attempt": attempt, **values})
-        return announced(stream_id, row)
+        return write(stream_id, attempt, [proof(stream_id)], status=status, stage=None, close=True)
+
+
+def proof(stream_id: UUID) -> DoneEvent:
+    """What a client has seen of the run that ends: all that came after the `done` before."""
+    row = execute(RUN, {"stream": stream_id})
+    if row is None:
+        raise Superseded
+    first_seq, last_seq = row
+    seen = hashlib.sha256()
+    for first in range(first_seq, last_seq + 1, PROVEN_AT_ONCE):
+        last = min(first + PROVEN_AT_ONCE - 1, last_seq)
+        (lines,) = execute(LINES_OF_RUN, {"stream": stream_id, "first": first, "last": last}) or (b"",)
+        seen.update(lines)
+    count = last_seq - first_seq + 1
+    return DoneEvent(first_seq=first_seq, last_seq=last_seq, count=count, digest=seen.hexdigest())
+
+
+def write(
+    stream_id: UUID,
+    attempt: int,
+    events: Sequence[EventData],
+    *,
+    status: str | None,
+    stage: str | None,
+    close: bool,
+) -> int:
+    """Store events, tell of them, and return the number of the last one."""
+    data = [event.model_dump_json() for event in events]
+    if any(len(text.encode()) > MAX_EVENT_BYTES for text in data):
+        raise EventTooLarge
+    types = [event.type for event in events]
+    common = {"stream": stream_id, "attempt": attempt, "status": status, "stage": stage}
+    row = None
+    if len(events) == 1 and not close:
+        row = execute(APPEND_ONE, {**common, "type": types[0], "data": data[0]})
+    if row is None:
+        many = {"count": len(events), "close": close, "types": types, "data": f"[{','.join(data)}]"}
+        row = execute(APPEND, {**common, **many})
+    return announced(stream_id, row)
 
 
 def announced(stream_id: UUID, row: tuple[Any, ...] | None) -> int:

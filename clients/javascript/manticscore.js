@@ -43,6 +43,14 @@ const LONGEST_TIMER = 2 ** 31 - 1; // what setTimeout takes
 
 // Frames without a number that are of interest to the caller. Everything else of that kind is the
 // connection's own affair, or of a kind that did not exist when this was written.
+// Errors after which the server does not serve a subscription; others are about something else.
+const REFUSED = new Set([
+  "NOT_FOUND",
+  "UNKNOWN_CHANNEL",
+  "INVALID_ENTITY",
+  "INVALID_CURSOR",
+  "TOO_MANY_SUBSCRIPTIONS",
+]);
 const SHOWN = new Set(["catchup", "subscribed", "reset", "lagging", "error", "done"]);
 
 // --- Errors ------------------------------------------------------------------------------------------
@@ -628,8 +636,8 @@ export class Socket {
     if (event.seq !== null || event.type === "reset") {
       return subscription !== undefined && (await subscription.history.take(event));
     }
-    if (event.type === "error") {
-      this.#subscriptions.delete(event.entityId); // the server will not serve it
+    if (event.type === "error" && REFUSED.has(event.data.code)) {
+      this.#subscriptions.delete(event.entityId);
     } else {
       await subscription?.history.take(event);
     }
@@ -648,6 +656,7 @@ export class Socket {
       keeping.timer = setTimeout(beat, Math.min(wait, this.#timing.keepalive));
     };
     const beat = async () => {
+      connection.send({ action: "ping" }); // first: a new token may take minutes
       try {
         const current = await this.#session.token();
         if (current !== token) connection.send({ action: "auth", token: current });
@@ -655,7 +664,6 @@ export class Socket {
       } catch {
         // without a new token the server will say 4001
       }
-      connection.send({ action: "ping" });
       if (this.#connection === connection) plan();
     };
     plan();

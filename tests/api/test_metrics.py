@@ -20,6 +20,11 @@ pytestmark = pytest.mark.django_db
 TOKEN = "CANARY-of-the-monitor"
 
 
+@pytest.fixture(autouse=True)
+def open_to_this_machine(settings: LazySettings) -> None:
+    settings.METRICS_WITHOUT_TOKEN = True
+
+
 def samples(client: Client, **headers: str) -> dict[str, float]:
     """Value by name and labels, as Prometheus reads it."""
     response = client.get("/metrics", headers=headers)
@@ -162,6 +167,13 @@ def test_asvs_13_4_5_without_a_token_nobody_else_sees_it(client: Client, address
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
 def test_without_a_token_this_machine_does(client: Client, address: str) -> None:
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == 200
+
+
+def test_asvs_13_4_5_outside_of_debug_mode_there_is_no_way_without_a_token(
+    client: Client, settings: LazySettings
+) -> None:
+    settings.METRICS_WITHOUT_TOKEN = False
+    assert client.get("/metrics").status_code == 404
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])

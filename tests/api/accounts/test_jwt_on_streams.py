@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -13,10 +14,11 @@ from channels.testing import WebsocketCommunicator
 from django.conf import LazySettings
 from django.db.models.functions import Now
 from django.test import AsyncClient
+from django.utils import timezone
 
 from accounts.models import Principal, Session
+from realtime import access, publish
 from realtime import hub as hubs
-from realtime import publish
 from realtime.hub import Hub
 from realtime.routing import websocket_application
 from tests import factories
@@ -155,7 +157,28 @@ async def test_a_stream_with_a_jwt_that_is_read_to_its_end(hub: Hub) -> None:
     )
     lines = b"".join([part async for part in response.streaming_content]).splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["stream_start", "progress", "progress", "done"]
-    assert await in_thread(open_sessions) == 0
+    response.close()
+    assert await soon_none_is_open()
+
+
+async def test_a_stream_that_nobody_begins_to_read_ends_its_session_too(hub: Hub) -> None:
+    job = await in_thread(job_of, "user_ada")
+    response = await AsyncClient().get(
+        f"/research/{job.id}/events", headers={"Authorization": f"Bearer {clerk.token()}"}
+    )
+    assert await in_thread(open_sessions) == 1
+    response.close()
+    assert await soon_none_is_open()
+
+
+async def test_a_socket_with_a_jwt_outlives_the_first_term_of_its_session(hub: Hub) -> None:
+    grant = await access.grant(hub, clerk.token())
+    await in_thread(lambda: Session.objects.update(expires_at=Now() + timedelta(seconds=30)))
+    later = await access.revalidate(hub, grant)
+    assert later is not None
+    assert later - timezone.now() > timedelta(minutes=25)
+    await in_thread(lambda: Session.objects.update(revoked_at=Now()))
+    assert await access.revalidate(hub, grant) is None
 
 
 async def test_somebody_elses_stream_leaves_no_session_open(hub: Hub) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import LazySettings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from procrastinate import exceptions
 
@@ -22,12 +23,13 @@ from tests.helpers import log
 from tests.helpers.threads import at_once
 
 LONG_AGO = "1 hour"
-JUST_NOW = "0 seconds"
+JUST_NOW = "-1 minute"  # and not stalled before the test is over
 
 
 @pytest.fixture
-def queue(transactional_db: None) -> Iterator[None]:
+def queue(transactional_db: None, settings: LazySettings) -> Iterator[None]:
     """An empty queue; its tables are not Django's, so Django does not empty them."""
+    settings.JOB_STALLED_AFTER = 0.5  # for as long after its start a database is given time; it may be new
     empty = "TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE"
     query(empty)
     yield

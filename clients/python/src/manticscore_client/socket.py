@@ -173,12 +173,12 @@ class Socket:
         """A ping now and then, and a new token before the old one expires."""
         while True:
             await asyncio.sleep(max(MIN_PAUSE, min(self._timing.keepalive, self._session.due_in)))
-            with suppress(ClientError, OSError):  # without a new token the server will say 4001
+            await connection.send(json.dumps({"action": "ping"}))  # first: a new token may take minutes
+            with suppress(ClientError, OSError):  # without one the server will say 4001
                 token = await self._session.token()
                 if token != told:
                     await connection.send(json.dumps({"action": "auth", "token": token}))
                     told = token
-            await connection.send(json.dumps({"action": "ping"}))
 
 
 def is_success(event: Event) -> bool:

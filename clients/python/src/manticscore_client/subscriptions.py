@@ -12,6 +12,10 @@ from manticscore_client.history import History
 BATCH = 100  # subscriptions in one frame
 # Frames without a number that are of interest to the caller. Everything else of that kind is the
 # connection's own affair, or of a kind that did not exist when this was written.
+# Errors after which the server does not serve a subscription; others are about something else.
+REFUSED = frozenset(
+    {"NOT_FOUND", "UNKNOWN_CHANNEL", "INVALID_ENTITY", "INVALID_CURSOR", "TOO_MANY_SUBSCRIPTIONS"}
+)
 SHOWN = frozenset({"catchup", "subscribed", "reset", "lagging", "error", "done"})
 
 
@@ -51,8 +55,8 @@ class Subscriptions:
         subscription = self._by_entity.get(event.entity_id)
         if event.seq is not None or event.type == "reset":
             return subscription is not None and subscription.history.take(event)
-        if subscription is not None and event.type == "error":
-            self.remove(event.entity_id)  # the server will not serve it
+        if subscription is not None and event.type == "error" and event.data.get("code") in REFUSED:
+            self.remove(event.entity_id)
         elif subscription is not None:
             subscription.history.take(event)
         return event.type in SHOWN

@@ -62,10 +62,11 @@ class Sender:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[tuple[str, str], int] = {}
+        self._sending = False
 
     def send(self, about: str, name: str, number: int) -> None:
         with self._lock:
-            idle = not self._waiting
+            idle, self._sending = not self._sending, True
             self._waiting[about, name] = max(number, self._waiting.get((about, name), 0))
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -74,14 +75,20 @@ class Sender:
             asyncio.run_coroutine_threadsafe(self._flush(), self._loop)
 
     async def _flush(self) -> None:
+        while waiting := self._take():
+            hints = [[about, name, number] for (about, name), number in waiting.items()]
+            message = {"type": MESSAGE, "hints": hints}
+            try:
+                await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), TIMEOUT)
+            except Exception as error:  # whatever Redis does, the writer's work is already safe
+                logger.debug("hint not sent: %r", error)
+
+    def _take(self) -> dict[tuple[str, str], int]:
+        """What has gathered meanwhile. Nothing: the sender is idle from now on."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
-        hints = [[about, name, number] for (about, name), number in waiting.items()]
-        layer = get_channel_layer()
-        try:
-            await asyncio.wait_for(layer.group_send(GROUP, {"type": MESSAGE, "hints": hints}), TIMEOUT)
-        except Exception as error:  # whatever Redis does, the writer's work is already safe
-            logger.debug("hint not sent: %r", error)
+            self._sending = bool(waiting)
+        return waiting
 
 
 _sender = Sender()

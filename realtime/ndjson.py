@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import ResponseHeaders
 
 from accounts import sessions
 from accounts.ratelimits import open_streams
@@ -50,7 +51,15 @@ async def events_response(
     start = {"request_id": request.id, entity_field: str(stream_id)}  # type: ignore[attr-defined]
     lines = body(hub, grant, stream_id, cursor, frame("stream_start", start))
     streaming = Body(lines, leave, partial(access.release, hub, grant))
-    return StreamingHttpResponse(streaming, content_type=CONTENT_TYPE, headers=HEADERS)
+    return EventStream(streaming, content_type=CONTENT_TYPE, headers=HEADERS)
+
+
+class EventStream(StreamingHttpResponse):
+    """A response that idles most of the time, and keeps no headers once they are sent."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self.headers = ResponseHeaders({})
+        return super().__aiter__()
 
 
 class Body:

@@ -3,8 +3,8 @@
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
-from realtime.consumers import not_found, websocket
-from realtime.origins import known_origins
+from realtime.sockets.consumers import not_found, websocket
+from realtime.sockets.origins import known_origins
 
 websocket_application = known_origins(
     URLRouter(

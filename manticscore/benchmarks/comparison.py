@@ -42,7 +42,7 @@ def application(kind: str) -> Any:
 
 
 def main(kind: str) -> None:
-    from realtime.server import Server
+    from realtime.serving.server import Server
 
     def listening(host: str, port: int) -> None:
         sys.stdout.write(f"Listening on http://{host}:{port}\n")

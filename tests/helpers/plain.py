@@ -151,7 +151,7 @@ def main() -> None:
     import django
 
     django.setup(set_prefix=False)
-    from realtime.server import Server
+    from realtime.serving.server import Server
 
     def listening(host: str, port: int) -> None:
         sys.stdout.write(f"Listening on http://{host}:{port}\n")

@@ -15,12 +15,13 @@ from django.db import connection
 
 from accounts import sessions
 from accounts.models import Session
-from realtime import access, consumers, hints, publish, replay
+from realtime import access, hints, publish, replay
 from realtime import hub as hubs
 from realtime.bell import Bell
 from realtime.hub import PAGE, TAIL_BYTES, Hub
 from realtime.models import Event, Stream
 from realtime.replay import CaughtUp, Frame, Gone, Lines, Quiet, Step
+from realtime.sockets import consumers
 from tests import factories
 from tests.helpers import log, people
 from tests.helpers.loops import PATIENCE, in_thread, until

@@ -12,11 +12,12 @@ import psycopg
 import pytest
 
 from accounts.models import Session
-from realtime import access, consumers, publish, session
+from realtime import access, publish
 from realtime import hub as hubs
-from realtime.consumers import SocketConsumer
 from realtime.hub import Hub
 from realtime.models import Stream
+from realtime.sockets import consumers, session
+from realtime.sockets.consumers import SocketConsumer
 from tests import factories
 from tests.helpers import log, people
 from tests.helpers.loops import PATIENCE, in_thread, until

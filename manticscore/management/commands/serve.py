@@ -51,7 +51,7 @@ class Command(BaseCommand):
         # Importing daphne's server installs Twisted's reactor, which must come before its other users.
         from manticscore.asgi import application
         from realtime.jobs import leave
-        from realtime.server import Server
+        from realtime.serving.server import Server
 
         if not envstr("ALLOWED_HOSTS"):
             settings.ALLOWED_HOSTS = hosts.names(host)

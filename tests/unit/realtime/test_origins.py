@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.conf import LazySettings
 
-from realtime.origins import is_allowed
+from realtime.sockets.origins import is_allowed
 
 CASES: list[tuple[str | None, str, bool]] = [
     (None, "api.example.com", True),  # no browser

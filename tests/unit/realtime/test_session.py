@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 
 from manticscore import errors
 from realtime.events import MAX_CURSOR
-from realtime.messages import MAX_FRAME, MAX_SUBSCRIPTIONS
-from realtime.session import (
+from realtime.sockets.messages import MAX_FRAME, MAX_SUBSCRIPTIONS
+from realtime.sockets.session import (
     AUTH_BURST,
     AUTH_EXPIRED,
     AUTH_INTERVAL,

@@ -9,8 +9,8 @@ from accounts import sessions
 from manticscore import errors
 from realtime.connections import TooManyConnections
 from realtime.events import frame
-from realtime.messages import BadFrame
-from realtime.session import (
+from realtime.sockets.messages import BadFrame
+from realtime.sockets.session import (
     AUTH_EXPIRED,
     INVALID_TOKEN,
     TRY_AGAIN_LATER,

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from manticscore import errors
 from manticscore.lib.bucket import TokenBucket
-from realtime import messages
 from realtime.events import frame
-from realtime.messages import MAX_SUBSCRIPTIONS, BadFrame, Fields
+from realtime.sockets import messages
+from realtime.sockets.messages import MAX_SUBSCRIPTIONS, BadFrame, Fields
 
 PING_INTERVAL = 30.0
 IDLE_TIMEOUT = 90.0

@@ -11,9 +11,9 @@ from autobahn.util import encode_truncate
 from daphne.ws_protocol import WebSocketFactory as DaphneWebSocketFactory
 from daphne.ws_protocol import WebSocketProtocol as DaphneWebSocketProtocol
 
-from realtime.gate import Gate
-from realtime.mailbox import Mailbox
-from realtime.refusals import refusal
+from realtime.serving.gate import Gate
+from realtime.serving.mailbox import Mailbox
+from realtime.serving.refusals import refusal
 
 NORMAL, GOING_AWAY, NO_STATUS = 1000, 1001, 1005
 TEXT, BINARY = 1, 2  # opcodes

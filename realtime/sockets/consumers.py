@@ -12,15 +12,16 @@ from uuid import UUID
 
 from accounts import sessions
 from manticscore import errors
-from realtime import access, admission, cancellation, metrics, replay
+from realtime import access, cancellation, metrics, replay
 from realtime import hub as hubs
-from realtime.admission import Scope
-from realtime.catchup import catchup
 from realtime.connections import Seat
 from realtime.framing import text_frames
 from realtime.hub import Hub
 from realtime.pages import Page
-from realtime.session import (
+from realtime.sockets import admission
+from realtime.sockets.admission import Scope
+from realtime.sockets.catchup import catchup
+from realtime.sockets.session import (
     Action,
     Authenticate,
     Cancel,

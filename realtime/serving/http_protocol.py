@@ -12,8 +12,8 @@ from django.conf import settings
 from twisted.web import http
 from twisted.web.http_headers import Headers
 
-from realtime.gate import Gate
-from realtime.refusals import refusal
+from realtime.serving.gate import Gate
+from realtime.serving.refusals import refusal
 
 MAX_REQUEST_LINE = 8 * 1024  # bytes
 MAX_HEAD = 16 * 1024  # bytes: the request line and all headers

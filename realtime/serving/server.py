@@ -16,9 +16,9 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import globalLogBeginner
 
-from realtime.http_protocol import HTTPFactory
-from realtime.mailbox import Mailbox
-from realtime.ws_protocol import Inbox, WebSocketFactory
+from realtime.serving.http_protocol import HTTPFactory
+from realtime.serving.mailbox import Mailbox
+from realtime.serving.ws_protocol import Inbox, WebSocketFactory
 
 Background = Callable[[], Coroutine[Any, Any, None]]
 OnListening = Callable[[str, int], None]

@@ -1,0 +1,1 @@
+"""daphne, hardened: the server of `manage.py serve`."""

@@ -1,0 +1,1 @@
+"""`/ws`: rules, opening, and the consumer that moves frames (spec: websocket)."""

@@ -54,7 +54,7 @@ format: $(VENV)/.dev ## rewrite the code in the project's format
 	@$(VENV)/bin/ruff format -q .
 
 eval: $(VENV)/.runtime ## score the analyst: make eval CASES=file CORPUS=file
-	@$(PY) manage.py evaluate --cases "$(CASES)" --corpus "$(CORPUS)"
+	@$(PY) manage.py evaluate --cases "$(CASES)" --corpus "$(CORPUS)" --labelled
 
 bench: $(VENV)/.dev ## measure speed against floors in the same run
 	@$(PY) manage.py bench

@@ -6,7 +6,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import ownership
+        from accounts import ownership, profiles, spending
 
         # Sent after all tables of all apps are there.
         post_migrate.connect(ownership.install, sender=self, dispatch_uid="accounts.ownership")
+        profiles.counters["tokens_in"] = lambda owner_id: spending.spent_ever(owner_id).tokens_in
+        profiles.counters["tokens_out"] = lambda owner_id: spending.spent_ever(owner_id).tokens_out

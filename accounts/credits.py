@@ -6,7 +6,7 @@ exhausted month refuses work is the setting CREDITS_ENFORCED.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from django.db.models.functions import Greatest
 
 from accounts import profiles
 from accounts.models import LedgerEntry, UsagePeriod
+from accounts.spending import Spent
 from accounts.tiers import FREE, PRICES, TIERS, Tier
 from manticscore import errors
 
@@ -26,10 +27,16 @@ UNLIMITED = 2**31 - 1  # the most the column holds
 READ = """
     SELECT now(), profile.plan, profile.credits_total, period.credits, period.questions, period.tts_seconds,
            (SELECT -sum(amount) FROM accounts_ledgerentry
-            WHERE owner_id = %(owner)s AND kind = 'grant' AND period = month.key)
+            WHERE owner_id = %(owner)s AND kind = 'grant' AND period = month.key),
+           calls.*
     FROM (SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM') AS key) month
     LEFT JOIN accounts_profile profile ON profile.owner_id = %(owner)s
     LEFT JOIN accounts_usageperiod period ON period.owner_id = %(owner)s AND period.key = month.key
+    CROSS JOIN LATERAL (
+        SELECT count(*), coalesce(sum(tokens_in), 0), coalesce(sum(tokens_out), 0),
+               coalesce(sum(micro_usd), 0), coalesce(sum(duration_ms), 0)
+        FROM accounts_modelcall WHERE owner_id = %(owner)s AND period = month.key
+    ) calls
 """
 # One statement, so that nothing comes between the question whether enough is left and the spending: the
 # conflicting row is locked and looked at in its newest state. No row comes back when it is not enough.
@@ -66,6 +73,7 @@ class Usage:
     credits: int
     questions: int
     tts_seconds: float
+    language_models: Spent = field(default_factory=Spent)
 
     @property
     def tier(self) -> Tier:
@@ -80,7 +88,7 @@ def usage(owner_id: str) -> Usage:
     """The present month of an owner. Without a profile it is the free tier's, and nothing is used."""
     with connection.cursor() as cursor:
         cursor.execute(READ, {"owner": owner_id})
-        now, plan, override, credits, questions, tts_seconds, granted = cursor.fetchone()
+        now, plan, override, credits, questions, tts_seconds, granted, *calls = cursor.fetchone()
     plan = plan if plan in TIERS else FREE
     return Usage(
         now=now,
@@ -90,6 +98,7 @@ def usage(owner_id: str) -> Usage:
         credits=credits or 0,
         questions=questions or 0,
         tts_seconds=tts_seconds or 0.0,
+        language_models=Spent(*map(int, calls)),
     )
 
 
@@ -142,6 +151,11 @@ def refund(*, entity_id: UUID, reason: str) -> int:
     spent = UsagePeriod.objects.filter(owner_id=paid.owner_id, key=paid.period)
     spent.update(credits=Greatest(F("credits") - paid.amount, 0))
     return paid.amount
+
+
+def is_refunded(entity_id: UUID) -> bool:
+    """Whether what was charged for something was given back."""
+    return LedgerEntry.objects.filter(entity_id=entity_id, kind=LedgerEntry.Kind.REFUND).exists()
 
 
 @transaction.atomic

@@ -23,6 +23,7 @@ from accounts.models import (
     Device,
     IdempotencyKey,
     LedgerEntry,
+    ModelCall,
     OutboxMessage,
     OwnedModel,
     Rebind,
@@ -40,7 +41,14 @@ UNDO_WITHIN = timedelta(days=7)
 
 # What belongs to the person, not to the work: keys they entrusted to us, what they used and paid for,
 # answers to their own requests, messages about them. It never passes from one user to another.
-PERSONAL: tuple[type[OwnedModel], ...] = (Secret, UsagePeriod, LedgerEntry, IdempotencyKey, OutboxMessage)
+PERSONAL: tuple[type[OwnedModel], ...] = (
+    Secret,
+    UsagePeriod,
+    LedgerEntry,
+    ModelCall,
+    IdempotencyKey,
+    OutboxMessage,
+)
 
 
 class Refused(Exception):

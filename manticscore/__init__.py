@@ -1,1 +1,3 @@
 """The ManticScore backend."""
+
+__version__ = "0.1.0"

@@ -11,8 +11,15 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from manticscore.clients import jwks
+from manticscore.clients.fetch.rules import Rules
 
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]", "testserver"}
+PROVIDER_ADDRESSES = (
+    "ANTHROPIC_BASE_URL",
+    "ANTHROPIC_USER_BASE_URL",
+    "OPENAI_BASE_URL",
+    "OPENAI_USER_BASE_URL",
+)
 
 
 def is_local(host: str | None) -> bool:
@@ -103,6 +110,24 @@ def check_secrets(**_: Any) -> Iterator[CheckMessage]:
             )
 
 
+@register(Tags.compatibility)
+def check_language_model(**_: Any) -> Iterator[CheckMessage]:
+    if settings.OPENAI_BASE_URL != settings.OPENAI_URL and not settings.LLM_MODEL:
+        yield Warning(
+            "OPENAI_BASE_URL is another server than OpenAI's, and LLM_MODEL does not say which model it has.",
+            hint="Set LLM_MODEL to a model of that server, as openai:NAME.",
+            id="manticscore.W006",
+        )
+    for name in PROVIDER_ADDRESSES:
+        url = urlsplit(getattr(settings, name))
+        if url.scheme not in ("http", "https") or not url.hostname:
+            yield Error(
+                f"{name} is not the address of a server.",
+                hint="It begins with https://, or with http:// inside your own network.",
+                id="manticscore.E008",
+            )
+
+
 @register(Tags.security)
 def check_credits(**_: Any) -> Iterator[CheckMessage]:
     if not settings.DEBUG and not settings.EMBEDDED and not settings.CREDITS_ENFORCED:
@@ -110,4 +135,22 @@ def check_credits(**_: Any) -> Iterator[CheckMessage]:
             "Credits are counted but not enforced: everybody may start any number of jobs.",
             hint="Unset CREDITS_ENFORCED, or set it to 1.",
             id="manticscore.W004",
+        )
+
+
+@register(Tags.security)
+def check_fetching(**_: Any) -> Iterator[CheckMessage]:
+    try:
+        Rules.of(allow=settings.FETCH_ALLOW_PRIVATE, deny=settings.FETCH_DENY)
+    except ValueError as error:
+        yield Error(
+            f"FETCH_ALLOW_PRIVATE cannot be used: {error}.",
+            hint="List the addresses inside that pages may come from, as wiki.example.lan:8080.",
+            id="manticscore.E007",
+        )
+    if not settings.DEBUG and settings.FETCH_ALLOW_PRIVATE:
+        yield Warning(
+            "Pages are fetched from private addresses that FETCH_ALLOW_PRIVATE opens.",
+            hint="Whoever can start research can have these pages read: keep nothing secret there.",
+            id="manticscore.W005",
         )

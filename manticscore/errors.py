@@ -6,18 +6,24 @@
     │   ├── MissingToken
     │   ├── TokenExpired
     │   └── InvalidToken
+    ├── Forbidden                     403     FORBIDDEN           something must be connected or allowed first
     ├── NotFound                      404     NOT_FOUND           absent or somebody else's
     ├── Conflict                      409     CONFLICT
     ├── PayloadTooLarge               413     PAYLOAD_TOO_LARGE
     ├── UnsupportedMediaType          415     UNSUPPORTED_MEDIA_TYPE
     ├── Unprocessable                 422     UNPROCESSABLE       a field's value is invalid
     ├── TooManyRequests               429     TOO_MANY_REQUESTS   carries retry_after
-    └── Unavailable                   503     UNAVAILABLE         carries retry_after
+    ├── BadGateway                    502     BAD_GATEWAY         a service that was needed failed
+    ├── Unavailable                   503     UNAVAILABLE         carries retry_after
+    └── BridgeInvariantViolated       500     BRIDGE_INVARIANT_VIOLATED  the one detail with a code in it
     PipelineError                     (in a stream: code, retryable, extra data)
     ├── EmptyInput                    EMPTY_INPUT
     ├── EmptyOutput                   EMPTY_OUTPUT                carries evidence_count
+    ├── ModelEmptyDespiteEvidence     MODEL_EMPTY_DESPITE_EVIDENCE  carries evidence_count
     ├── BudgetExceeded                BUDGET_EXCEEDED
     ├── Cancelled                     CANCELLED
+    ├── LlmError                      LLM_UNAVAILABLE             its kinds: see clients/llm/errors.py
+    ├── GitHubError                   GITHUB_UNAVAILABLE          its kinds: see clients/githost/errors.py
     ├── WorkerCrashed                 WORKER_CRASHED
     └── InternalError                 INTERNAL_ERROR
 
@@ -60,6 +66,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
         super().__init__(self.detail)
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer's JSON."""
+        return {"detail": self.detail}
+
 
 class BadRequest(ApiError):
     """Bad request"""
@@ -85,6 +96,13 @@ class TokenExpired(Unauthorized):
 
 class InvalidToken(Unauthorized):
     """Invalid token: unknown session"""
+
+
+class Forbidden(ApiError):
+    """Forbidden"""
+
+    status = 403
+    code = "FORBIDDEN"
 
 
 class NotFound(ApiError):
@@ -129,11 +147,29 @@ class TooManyRequests(ApiError):
     code = "TOO_MANY_REQUESTS"
 
 
+class BadGateway(ApiError):
+    """Bad gateway"""
+
+    status = 502
+    code = "BAD_GATEWAY"
+
+
 class Unavailable(ApiError):
     """Service unavailable"""
 
     status = 503
     code = "UNAVAILABLE"
+
+
+class BridgeInvariantViolated(ApiError):
+    """Could not create project for this idea. Please retry."""
+
+    status = 500
+    code = "BRIDGE_INVARIANT_VIOLATED"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"detail": {"code": self.code, "message": self.detail}}
 
 
 class PipelineError(Exception):
@@ -143,7 +179,7 @@ class PipelineError(Exception):
     retryable = False
 
     def __init__(self, message: str = "", **data: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
+        self.message = message or " ".join((type(self).__doc__ or "").split())
         self.data = data
         super().__init__(self.message)
 
@@ -158,6 +194,13 @@ class EmptyOutput(PipelineError):
     """Nothing could be found for this idea. Describe a more specific product."""
 
     code = "EMPTY_OUTPUT"
+
+
+class ModelEmptyDespiteEvidence(PipelineError):
+    """The sources were read, but no products or features could be taken from them. Rephrase the idea as a
+    specific product or feature."""
+
+    code = "MODEL_EMPTY_DESPITE_EVIDENCE"
 
 
 class BudgetExceeded(PipelineError):
@@ -201,6 +244,7 @@ STATUS_DETAILS: Mapping[int, str] = {
     429: "Too many requests",
     431: "Request header fields too large",
     500: "Internal server error",
+    502: "Bad gateway",
     503: "Service unavailable",
     505: "HTTP version not supported",
 }
@@ -208,10 +252,10 @@ STATUS_DETAILS: Mapping[int, str] = {
 
 def error_response(error: ApiError) -> JsonResponse:
     """The one HTTP form of an ApiError."""
-    return _with_headers(_json({"detail": error.detail}, error.status), error)
+    return _with_headers(_json(error.body, error.status), error)
 
 
-def _json(body: dict[str, str], status: int) -> JsonResponse:
+def _json(body: dict[str, Any], status: int) -> JsonResponse:
     """The same bytes as DRF's renderer makes of it."""
     compact = {"separators": (",", ":"), "ensure_ascii": False}
     return JsonResponse(body, status=status, json_dumps_params=compact)
@@ -247,7 +291,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     known = from_exception(error)
     if known is not None:
         set_rollback()
-        return _with_headers(Response({"detail": known.detail}, status=known.status), known)
+        return _with_headers(Response(known.body, status=known.status), known)
     if isinstance(error, drf.ValidationError):
         set_rollback()
         return Response({"detail": first_message(error.detail)}, status=422)

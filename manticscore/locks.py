@@ -10,8 +10,16 @@ from django.db import connection
 PREPARE = 7_305_001
 INDEX = 7_305_002
 SWEEP = 7_305_003
-PRUNE = 7_305_004
+RESEARCH_QUEUE = 7_305_004  # with an account, as the second number
+PRUNE = 7_305_005
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+def taken_for_transaction(number: int) -> bool:
+    """Hold one of the locks above until the transaction ends; False, at once, when somebody else does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        return bool(cursor.fetchone()[0])
 
 
 @contextmanager

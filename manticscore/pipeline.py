@@ -60,10 +60,10 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a stage made: JSON data for later stages and numbers for its `completed` event."""
+    """What a stage made: JSON data for later stages, and what its `completed` event tells."""
 
     data: Any
-    counts: Mapping[str, int | float | str] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Report:

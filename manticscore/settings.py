@@ -7,7 +7,7 @@ from typing import Any
 
 from manticscore import embedded_postgres
 from manticscore.lib import dburl, hosts
-from manticscore.lib.env import envbool, envint, envlist, envseconds, envstr
+from manticscore.lib.env import envamount, envbool, envint, envlist, envseconds, envstr
 from manticscore.lib.keyfile import keep_file, keep_key, new_field_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "realtime",
     "projects",
     "research",
+    "buildgraphs",
+    "chat",
 ]
 
 MIDDLEWARE = [
@@ -185,7 +187,63 @@ RATELIMIT_ENABLE = envbool("RATELIMIT_ENABLE", True)
 TRUSTED_PROXIES = envint("TRUSTED_PROXIES", 0)
 
 # Research.
+RESEARCH_RUNNING = envint("RESEARCH_RUNNING", 3)  # jobs of one account at a time
+RESEARCH_WAITING = envint("RESEARCH_WAITING", 5)  # more of them that wait for their turn
+RESEARCH_FRESH = envseconds("RESEARCH_FRESH", 24 * 3600)  # so long an answer is given again
 EMBEDDINGS = envstr("EMBEDDINGS", "auto")  # auto, minilm or corpus
+# A server with OpenAI's /embeddings, for the search over projects. Empty means the installed model.
+EMBEDDINGS_URL = envstr("EMBEDDINGS_URL")
+EMBEDDINGS_MODEL = envstr("EMBEDDINGS_MODEL", "text-embedding-3-small")
+EMBEDDINGS_KEY = envstr("EMBEDDINGS_KEY")
+
+# Pages of the web. They come from public addresses only, except for these pairs of host:port; FETCH_DENY adds
+# hosts, addresses and networks to what is refused. FETCH_CONTACT is told to the sites that are visited.
+FETCH_ALLOW_PRIVATE = envlist("FETCH_ALLOW_PRIVATE", [])
+FETCH_DENY = envlist("FETCH_DENY", [])
+FETCH_CONTACT = envstr("FETCH_CONTACT")
+
+# Live sources: what is configured here is asked by every research run.
+LIVE_SOURCES = envbool("LIVE_SOURCES", False)  # the ones that need no key
+SEARXNG_URL = envstr("SEARXNG_URL")
+TAVILY_API_KEY = envstr("TAVILY_API_KEY")
+BRAVE_API_KEY = envstr("BRAVE_API_KEY")
+EXA_API_KEY = envstr("EXA_API_KEY")
+GITHUB_SEARCH_TOKEN = envstr("GITHUB_SEARCH_TOKEN")  # optional; without, GitHub answers less often
+TAVILY_URL = envstr("TAVILY_URL", "https://api.tavily.com")
+BRAVE_URL = envstr("BRAVE_URL", "https://api.search.brave.com")
+EXA_URL = envstr("EXA_URL", "https://api.exa.ai")
+WIKIPEDIA_URL = envstr("WIKIPEDIA_URL", "https://en.wikipedia.org")
+HACKERNEWS_URL = envstr("HACKERNEWS_URL", "https://hn.algolia.com")
+GITHUB_SEARCH_URL = envstr("GITHUB_SEARCH_URL", "https://api.github.com")
+LIVE_SECONDS = envseconds("LIVE_SECONDS", 45)  # of a run, for asking and reading
+LIVE_RESULTS = envint("LIVE_RESULTS", 8)  # of one source for one query
+LIVE_PAGES = envint("LIVE_PAGES", 12)  # read in one run
+RECHECK_AFTER_DAYS = envint("RECHECK_AFTER_DAYS", 30)  # quotes are looked up again on their pages
+RECHECK_PER_NIGHT = envint("RECHECK_PER_NIGHT", 50)  # pages; 0 for never
+
+# GitHub, where build graphs are shipped to with the users' own tokens.
+GITHUB_API_URL = envstr("GITHUB_API_URL", "https://api.github.com")
+GITHUB_WRITE_PAUSE = envseconds("GITHUB_WRITE_PAUSE", 1)  # between issues, as GitHub asks for
+
+# Language models. Without any key there is none, and the offline analyst works alone.
+ANTHROPIC_API_KEY = envstr("ANTHROPIC_API_KEY")
+ANTHROPIC_URL = "https://api.anthropic.com"
+ANTHROPIC_BASE_URL = envstr("ANTHROPIC_BASE_URL", ANTHROPIC_URL)  # a gateway that speaks Anthropic's protocol
+OPENAI_API_KEY = envstr("OPENAI_API_KEY")
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_BASE_URL = envstr("OPENAI_BASE_URL", OPENAI_URL)  # any server that speaks OpenAI's protocol
+# Users' own keys go here and never to the two above, which may be somebody else's.
+ANTHROPIC_USER_BASE_URL = envstr("ANTHROPIC_USER_BASE_URL", ANTHROPIC_URL)
+OPENAI_USER_BASE_URL = envstr("OPENAI_USER_BASE_URL", OPENAI_URL)
+LLM_MODEL = envstr("LLM_MODEL")  # as anthropic:NAME or openai:NAME
+LLM_TIMEOUT = envseconds("LLM_TIMEOUT", 60)  # for one call
+# Ceilings of one run; a part of each is kept for telling what was found.
+LLM_RUN_SECONDS = envseconds("LLM_RUN_SECONDS", 240)
+LLM_RUN_TOKENS = envint("LLM_RUN_TOKENS", 200_000)
+LLM_RUN_DOLLARS = envamount("LLM_RUN_DOLLARS", 1.0)
+# Dollars per million tokens of models that are in no price table, as those of one's own server.
+LLM_PRICE_INPUT = envamount("LLM_PRICE_INPUT", 5.0)
+LLM_PRICE_OUTPUT = envamount("LLM_PRICE_OUTPUT", 25.0)
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -228,5 +286,8 @@ LOGGING = {
         "daphne": {"level": "WARNING"},
         "uvicorn.access": {"handlers": [], "propagate": False},  # ours leaves out queries
         "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "trafilatura": {"level": "CRITICAL"},
     },
 }

@@ -18,5 +18,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("realtime.urls")),
+    path("", include("projects.urls")),
     path("", include("research.urls")),
+    path("", include("buildgraphs.urls")),
 ]

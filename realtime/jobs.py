@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from procrastinate import RetryStrategy, exceptions
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.tasks import Task
+from procrastinate.types import TimeDeltaParams
 
 from manticscore import errors, locks
 from realtime import runs
@@ -70,9 +72,15 @@ ORPHANED = """
 logger = logging.getLogger(__name__)
 
 
-def defer(task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACTIVE) -> None:
-    """Enqueue the job of a stream in the current transaction: row and job exist together or not at all."""
-    task.configure(lock=str(stream_id), queue=queue).defer(stream_id=str(stream_id))
+def defer(
+    task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACTIVE, *, after: int = 0
+) -> None:
+    """Enqueue the job of a stream in the current transaction: row and job exist together or not at all.
+
+    It begins no sooner than `after` seconds from now.
+    """
+    later: TimeDeltaParams | None = {"seconds": after} if after else None
+    task.configure(lock=str(stream_id), queue=queue, schedule_in=later).defer(stream_id=str(stream_id))
 
 
 class Worker:
@@ -177,6 +185,24 @@ def sweep() -> None:
                 one_of_many(runs.abandon, stream_id, errors.InternalError())
     finally:
         connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Jobs of dead workers, and open streams without a job, by id."""
+
+    jobs: list[int]
+    streams: list[UUID]
+
+
+@transaction.atomic
+def stalled() -> Stalled:
+    """What a sweep would deal with now."""
+    with connection.cursor() as cursor:
+        cursor.execute(STALLED, {"after": settings.JOB_STALLED_AFTER})
+        dead = [job_id for job_id, _ in cursor.fetchall()]
+        cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
+        return Stalled(dead, [stream_id for (stream_id,) in cursor.fetchall()])
 
 
 def one_of_many(step: Callable[..., object], *arguments: object) -> None:

@@ -27,12 +27,15 @@ class Stream(OwnedModel):
     executions: an append by an older one finds no row to update, which is how a worker that was
     presumed dead learns it. `crashes` counts the executions that ended with their worker. `closed_seq`
     is the number of the `done` that ended the stream, `first_seq` that of the oldest event that was kept.
+    Of the open streams that an owner has in a channel no two have the same `dedup_key`; an empty one is
+    unlike any other.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
     channel = models.CharField(max_length=20, choices=Channel.choices)
     project_id = models.UUIDField(null=True, blank=True)
     title = models.TextField(default="")
+    dedup_key = models.CharField(max_length=80, blank=True, default="", db_default="")
     status = models.CharField(max_length=20, default="queued")
     stage = models.CharField(max_length=40, default="")
     attempt = models.PositiveIntegerField(default=0)
@@ -63,15 +66,32 @@ class Stream(OwnedModel):
                 condition=models.Q(closed_seq=None),
                 name="stream_open",
             ),
+            models.Index(fields=["project_id", "channel", "-created_at"], name="stream_of_project"),
             models.Index(
                 fields=["closed_at"],  # ended, and more is kept than its outcome
                 condition=models.Q(first_seq__lt=models.F("closed_seq") - 1),
                 name="stream_prunable",
             ),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "channel", "dedup_key"],
+                condition=models.Q(closed_seq=None) & ~models.Q(dedup_key=""),
+                name="stream_dedup",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} {self.id}"
+
+    @classmethod
+    def merge(cls, source_id: str, target_id: str) -> None:
+        """Work that both have begun goes on twice."""
+        same = cls.objects.open().filter(
+            owner_id=target_id, channel=models.OuterRef("channel"), dedup_key=models.OuterRef("dedup_key")
+        )
+        ours = cls.objects.open().filter(models.Exists(same), owner_id=source_id)
+        ours.exclude(dedup_key="").update(dedup_key="")
 
     @property
     def is_closed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,11 +12,13 @@ from django.db.models import F
 
 from manticscore import errors, pipeline
 from realtime import events, publish
+from realtime.events import EventData
 from realtime.models import StageResult, Stream
-from realtime.signals import stream_failed
+from realtime.signals import stream_completing, stream_failed
 from realtime.topics import terminal_status
 
 Context = TypeVar("Context")
+Journal = TypeVar("Journal", bound="StreamJournal")
 
 CLAIM = """
     UPDATE realtime_stream SET attempt = attempt + 1, status = %s, updated_at = now()
@@ -24,15 +26,29 @@ CLAIM = """
 """
 
 
+REOPEN = """
+    UPDATE realtime_stream
+    SET closed_seq = NULL, closed_at = NULL, status = 'queued', stage = %s, cancel_requested_at = NULL,
+        crashes = 0, updated_at = now()
+    WHERE id = %s AND closed_seq IS NOT NULL RETURNING attempt
+"""
+
+
 def execute(
-    stream_id: UUID, steps: pipeline.Pipeline[Context], make_context: Callable[[StreamJournal], Context]
+    stream_id: UUID,
+    steps: pipeline.Pipeline[Context],
+    make_context: Callable[[Any], Context],
+    *,
+    take: Callable[[UUID], StreamJournal | None] | None = None,
 ) -> bool:
     """Run the pipeline on a stream; False when there is nothing (left) to do for this execution.
+
+    `take` claims the stream in another way than `claim`, as with a journal that ends it in other words.
 
     A job that was delivered twice finds the stream closed; one that was presumed dead and overtaken
     is stopped by the fence at its next append. Neither leaves a trace.
     """
-    journal = claim(stream_id)
+    journal = (take or claim)(stream_id)
     if journal is None:
         return False
     try:
@@ -48,10 +64,32 @@ def execute(
 
 def claim(stream_id: UUID, status: str = "running") -> StreamJournal | None:
     """Become the current execution of an open stream; every older one is fenced off."""
+    return claim_for(StreamJournal, stream_id, status)
+
+
+def claim_for(kind: type[Journal], stream_id: UUID, status: str) -> Journal | None:
+    """The same with a journal of another kind."""
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [status, stream_id])
         row = cursor.fetchone()
-    return StreamJournal(stream_id, *row) if row else None
+    return kind(stream_id, *row) if row else None
+
+
+def reopen(stream_id: UUID, stages: Sequence[str], event: EventData) -> bool:
+    """Begin a stream that is over again, with `event` and without what these stages had made.
+
+    The first of them is where it stands until it runs, so that it is not taken for one that never began.
+    False when it is not over. Raises IntegrityError when the same is being done in another stream. The
+    caller enqueues the job in the same transaction.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(REOPEN, [next(iter(stages), ""), stream_id])
+        row = cursor.fetchone()
+        if row is None:
+            return False
+        StageResult.objects.filter(stream_id=stream_id, stage__in=stages).delete()
+        publish.append(stream_id, row[0], [event])
+    return True
 
 
 class StreamJournal:
@@ -92,6 +130,8 @@ class StreamJournal:
     def finish(self, status: str, event: str, data: dict[str, Any]) -> None:
         if status == "failed":
             stream_failed.send(sender=StreamJournal, stream_id=self._stream_id, code=data["code"])
+        else:
+            stream_completing.send(sender=StreamJournal, stream_id=self._stream_id, journal=self)
         outcome = "cancelled" if data.get("code") == errors.Cancelled.code else status
         last = [events.build(event, data)]
         publish.close(self._stream_id, self.attempt, last, status=terminal_status(self._channel, outcome))

@@ -10,7 +10,18 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin.base import ReadOnlyAdmin, table
-from research.models import CorpusState, EmbeddingSpace, Evidence, Passage, ResearchJob, Source, Term
+from research.models import (
+    Card,
+    CorpusState,
+    EmbeddingSpace,
+    Evidence,
+    FeatureEvidence,
+    FeatureResearchJob,
+    Passage,
+    ResearchJob,
+    Source,
+    Term,
+)
 
 PASSAGES_SHOWN = 100
 
@@ -23,8 +34,11 @@ class ResearchJobAdmin(ReadOnlyAdmin):
         "stream",
         "owner",
         "idea",
+        "idea_key",
         "mode",
         "project_id",
+        "is_waiting",
+        "is_public",
         "as_of",
         "status",
         "stage",
@@ -53,8 +67,97 @@ class ResearchJobAdmin(ReadOnlyAdmin):
         return job.evidence.count()
 
 
+@admin.register(Card)
+class CardAdmin(ReadOnlyAdmin):
+    list_display = ("id", "title", "kind", "owner_id", "created_at", "updated_at")
+    list_filter = ("kind",)
+    fields = (
+        "id",
+        "owner",
+        "kind",
+        "project",
+        "research",
+        "idea",
+        "title",
+        "content",
+        "created_at",
+        "updated_at",
+    )
+    search_fields = ("id", "owner", "research")
+    ordering = ("-updated_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("research").defer("research__artifact")
+
+
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "source", "quote", "weight", "verdict", "checked_at")
+    list_select_related = ("source",)
+    fields = (
+        "id",
+        "owner",
+        "job",
+        "key",
+        "source",
+        "quote",
+        "start",
+        "end",
+        "weight",
+        "checked_at",
+        "verdict",
+        "now_says",
+    )
+    search_fields = ("id", "job", "owner")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # Of the source only its name is shown; its text and vector are large.
+        unneeded = ("source__text", "source__vector", "source__terms", "source__facts")
+        return super().get_queryset(request).select_related("source").defer(*unneeded)
+
+
+@admin.register(FeatureResearchJob)
+class FeatureResearchJobAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "idea", "owner_id", "is_chained", "status", "stage", "created_at")
+    list_select_related = ("stream",)
+    fields = (
+        "stream",
+        "owner",
+        "idea",
+        "features",
+        "project_id",
+        "research",
+        "is_chained",
+        "as_of",
+        "status",
+        "stage",
+        "artifact_hash",
+        "evidence_rows",
+        "created_at",
+    )
+    readonly_fields = ("status", "stage", "evidence_rows")
+    search_fields = ("stream", "owner", "research")
+    ordering = ("-created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("artifact")
+
+    @admin.display(description="Stream's status")
+    def status(self, job: FeatureResearchJob) -> str:
+        return job.stream.status
+
+    @admin.display(description="Stage")
+    def stage(self, job: FeatureResearchJob) -> str:
+        return job.stream.stage
+
+    @admin.display(description="Pieces of evidence")
+    def evidence_rows(self, job: FeatureResearchJob) -> int:
+        return job.evidence.count()
+
+
+@admin.register(FeatureEvidence)
+class FeatureEvidenceAdmin(ReadOnlyAdmin):
     list_display = ("id", "job_id", "source", "quote", "weight")
     list_select_related = ("source",)
     fields = ("id", "owner", "job", "key", "source", "quote", "start", "end", "weight")
@@ -62,7 +165,6 @@ class EvidenceAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # Of the source only its name is shown; its text and vector are large.
         unneeded = ("source__text", "source__vector", "source__terms", "source__facts")
         return super().get_queryset(request).select_related("source").defer(*unneeded)
 
@@ -88,6 +190,7 @@ class SourceAdmin(ReadOnlyAdmin):
         "text",
         "vector_model",
         "fetched_at",
+        "retrieved",
         "sentences",
     )
     readonly_fields = ("sentences",)

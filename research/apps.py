@@ -6,7 +6,14 @@ class ResearchConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import profiles
-        from research import receivers  # noqa: F401  # connects them
+        from projects import home, public
+        from realtime import events
+        from research import receivers, sections  # noqa: F401  # receivers connect themselves
+        from research.events import FeatureResearchChained, ProjectSeeded
         from research.models import ResearchJob
 
         profiles.counters["research_count"] = ResearchJob.count_of
+        events.register(FeatureResearchChained, ProjectSeeded)
+        home.sections["research"] = sections.home
+        home.sections["feature_research"] = sections.features
+        public.sections.update(idea=sections.idea, research=sections.public)

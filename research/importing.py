@@ -47,6 +47,7 @@ class Record:
     pricing: str | None = None
     published_on: datetime.date | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    retrieved: bool = False  # read from the URL itself
 
 
 @dataclass(slots=True)
@@ -61,6 +62,16 @@ class Tally:
     @property
     def changed(self) -> int:
         return self.created + self.updated
+
+    @property
+    def accepted(self) -> int:
+        return self.changed + self.unchanged
+
+    def add(self, part: Tally) -> None:
+        self.created += part.created
+        self.updated += part.updated
+        self.unchanged += part.unchanged
+        self.refused += part.refused
 
 
 def read(path: Path) -> Iterator[tuple[int, Record | BadRecord]]:
@@ -340,4 +351,5 @@ def columns(record: Record) -> dict[str, Any]:
         "pricing": record.pricing,
         "published_on": record.published_on,
         "facts": record.facts,
+        "retrieved": record.retrieved,
     }

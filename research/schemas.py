@@ -195,6 +195,76 @@ class Provenance(Shape):
     dropped_rows: int
 
 
+class RowChange(Shape):
+    """What the language model did to one row of what the offline analyst had found."""
+
+    kind: Literal["query", "source", "competitor", "feature", "gap", "section", "positioning"]
+    row_id: str
+    action: Literal["added", "changed", "dropped"]
+    label: str
+    reason: str = ""
+
+
+class ModelFailure(Shape):
+    """A stage that the language model could not refine; the offline analyst's result stands."""
+
+    stage: str
+    code: str
+    message: str
+    retryable: bool
+
+
+class PromptUse(Shape):
+    """A prompt by name and version, as files under research/prompts/ are called."""
+
+    stage: str
+    name: str
+    version: int
+
+
+class ModelSpending(Shape):
+    """One call of a language model. Unsettled, its tokens and cost are the most they can have been."""
+
+    stage: str
+    model: str
+    outcome: str
+    tokens_in: int
+    tokens_out: int
+    cost_micro_usd: int
+    duration_ms: int
+    settled: bool
+
+
+class Refinement(Shape):
+    """What a language model added to the offline analyst's landscape, changed in it and dropped from it.
+
+    `rejected` counts rows that it proposed and that failed the checks, above all for want of a quote that
+    stands in its source. `degraded`: in some stage it failed.
+    """
+
+    model: str
+    own_key: bool
+    degraded: bool
+    prompts: list[PromptUse]
+    problem: str
+    users: list[str]
+    positioning: Sentence | None
+    added: int
+    changed: int
+    dropped: int
+    rejected: int
+    rows: list[RowChange]
+    failures: list[ModelFailure]
+    calls: list[ModelSpending]
+    tokens_in: int
+    tokens_out: int
+    cost_micro_usd: int
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class Landscape(Shape):
     """The full artifact of a market research run."""
 
@@ -213,3 +283,5 @@ class Landscape(Shape):
     argument_against: CounterArgument | None
     quality: Quality
     provenance: Provenance
+    # Left out where no model took part, so that such an artifact is the same with and without this field.
+    refinement: Refinement | None = Field(default=None, exclude_if=_absent)

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from django.conf import settings
 
-from manticscore.clients.embeddings import MiniLM, WeightsUnavailable
+from manticscore.clients.embeddings import MiniLM, WeightsUnavailable, installed
 from research.analyst.documents import Embed, Vector
 from research.analyst.lsa import LSA
 from research.models import EmbeddingSpace
@@ -30,7 +30,7 @@ def minilm() -> MiniLM | None:
     if settings.EMBEDDINGS == "corpus":
         return None
     try:
-        return MiniLM()
+        return installed()
     except WeightsUnavailable:
         if settings.EMBEDDINGS == "minilm":
             raise

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
+from projects.models import Project
 from realtime import jobs, runs
-from research.models import ResearchJob
-from research.pipeline import market
+from research import queue, rechecking, seeding
+from research.models import FeatureResearchJob, ResearchJob
+from research.pipeline import features, market
 
 
 @app.task(name="research.run", retry=jobs.WHEN_DATABASE_FAILS)
 def run_research(stream_id: str) -> None:
-    job = ResearchJob.objects.filter(pk=UUID(stream_id)).first()
+    job = ResearchJob.objects.select_related("stream").filter(pk=UUID(stream_id)).first()
+    if job is None:  # deleted while it waited
+        return
+    if not queue.admit(job):
+        jobs.defer(run_research, job.pk, after=queue.LOOK_AGAIN)
+        return
+    runs.execute(job.pk, market.pipeline(), partial(market.context, job))
+    queue.wake(job.pk)
+
+
+@app.task(name="research.run_features", retry=jobs.WHEN_DATABASE_FAILS)
+def run_feature_research(stream_id: str) -> None:
+    job = FeatureResearchJob.objects.select_related("research").filter(pk=UUID(stream_id)).first()
     if job is not None:  # deleted while it waited
-        runs.execute(job.pk, market.pipeline(), partial(market.context, job))
+        runs.execute(job.pk, features.pipeline(), partial(features.context, job))
+
+
+@app.task(name="research.recheck_sources", queue=jobs.BACKGROUND)
+def recheck_sources(source_ids: list[str]) -> None:
+    """Look whether what was quoted from sources of one host is still on their pages."""
+    for _ in rechecking.recheck(map(UUID, source_ids)):
+        pass
+
+
+@app.periodic(cron="41 4 * * *")
+@app.task(name="research.recheck_stale_evidence", queue=jobs.BACKGROUND)
+def recheck_stale_evidence(timestamp: int) -> None:
+    """Every night the quotes that nobody looked at for longest; none where no page was ever read."""
+    due = rechecking.due(timedelta(days=settings.RECHECK_AFTER_DAYS), settings.RECHECK_PER_NIGHT)
+    for group in rechecking.by_host(due):
+        recheck_sources.defer(source_ids=[str(source_id) for source_id in group])
+
+
+@app.task(name="research.seed_project", retry=jobs.WHEN_DATABASE_FAILS, pass_context=True)
+def seed_project(context: JobContext, project_id: str) -> None:
+    project = Project.objects.filter(pk=UUID(project_id)).first()
+    if project is None:  # deleted while it waited
+        return
+    try:
+        seeding.seed(project)
+    except Exception as error:
+        if jobs.WHEN_DATABASE_FAILS.get_retry_decision(exception=error, job=context.job) is None:
+            seeding.suggest_nothing(project)  # clients wait for the event
+        raise

@@ -1,6 +1,7 @@
 """What staff see of accounts, one noun a file."""
 
 from accounts.admin import (
+    call,
     credit,
     device,
     idempotency,
@@ -14,6 +15,7 @@ from accounts.admin import (
 )
 
 __all__ = [
+    "call",
     "credit",
     "device",
     "idempotency",

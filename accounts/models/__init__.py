@@ -1,5 +1,6 @@
 """Re-exports, one noun a file."""
 
+from accounts.models.call import ModelCall
 from accounts.models.credit import LedgerEntry, UsagePeriod
 from accounts.models.device import Device
 from accounts.models.idempotency import IdempotencyKey
@@ -16,6 +17,7 @@ __all__ = [
     "Device",
     "IdempotencyKey",
     "LedgerEntry",
+    "ModelCall",
     "OutboxMessage",
     "OwnedModel",
     "Principal",

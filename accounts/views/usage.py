@@ -45,4 +45,11 @@ def shape(usage: credits.Usage) -> dict[str, Any]:
             "tts_minutes": max(0.0, round(tier.tts_minutes - usage.tts_seconds / 60, 2)),
             "credits": usage.credits_left,
         },
+        # Of a call whose end nobody knows, the most it can have been.
+        "language_models": {
+            "calls": usage.language_models.calls,
+            "tokens_in": usage.language_models.tokens_in,
+            "tokens_out": usage.language_models.tokens_out,
+            "cost_micro_usd": usage.language_models.micro_usd,
+        },
     }

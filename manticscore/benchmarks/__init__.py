@@ -67,6 +67,8 @@ class Sizes:
     idle: int = 500
     appended: int = 500
     seconds: int = 2  # of a round of requests
+    projects: int = 5_000
+    past: int = 200_000  # events of those projects
 
 
-QUICK = Sizes(4, 40, 10, 4, 0.5, 700, 10, 100, 1)
+QUICK = Sizes(4, 40, 10, 4, 0.5, 700, 10, 100, 1, 20, 2_000)

@@ -34,7 +34,7 @@ def measure(server: RunningServer, rounds: int) -> list[Measurement]:
 
 def seconds(client: httpx.Client) -> float:
     started = time.perf_counter()
-    answer = client.post("/research", json={"idea": IDEA})
+    answer = client.post("/research", json={"idea": IDEA, "refresh": True})
     answer.raise_for_status()
     seen = []
     with client.stream("GET", f"/research/{answer.json()['job_id']}/events") as response:

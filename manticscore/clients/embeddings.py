@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,12 @@ class Norm:
         centred *= self._scale
         centred += self._shift
         return centred
+
+
+@lru_cache(maxsize=1)
+def installed() -> MiniLM:
+    """The installed model, loaded once for the whole process. Raises WeightsUnavailable."""
+    return MiniLM()
 
 
 def installed_directory() -> Path:

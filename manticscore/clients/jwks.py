@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt.algorithms import RSAAlgorithm
 
+from manticscore.clients import lookups
+
 MIN_BITS = 2048
 MAX_BITS = 8192  # a larger key would only make verification slow
 MAX_KEYS = 100
@@ -185,7 +187,7 @@ class RemoteKeys:
 
     def _fetch(self) -> dict[str, RSAPublicKey] | None:
         try:
-            return parse(asyncio.run(download(self._url, self._pace)))
+            return parse(lookups.run(download(self._url, self._pace)))
         except FetchFailed as error:
             if not self._stopped:  # else nobody listens any more, and the log may be closed
                 logger.warning("cannot fetch keys from %s: %s", self._url, error)

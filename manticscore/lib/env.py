@@ -55,6 +55,18 @@ def envseconds(name: str, default: float) -> float:
     return seconds
 
 
+def envamount(name: str, default: float) -> float:
+    """A number of something, which may be none."""
+    value = os.environ.get(name)
+    try:
+        amount = float(value) if value else default
+    except ValueError:
+        amount = -1
+    if not 0 <= amount < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be a number from 0, not {value!r}")
+    return amount
+
+
 def envlist(name: str, default: list[str]) -> list[str]:
     """Comma-separated values."""
     value = os.environ.get(name)

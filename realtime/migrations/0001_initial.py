@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('research', 'Research'), ('build', 'Build'), ('brief', 'Brief'), ('forge', 'Forge'), ('feature_research', 'Feature Research'), ('chat', 'Chat'), ('signal_crawl', 'Signal Crawl'), ('company_enrich', 'Company Enrich'), ('implement', 'Implement'), ('learning', 'Learning'), ('project', 'Project')], max_length=20)),
                 ('project_id', models.UUIDField(blank=True, null=True)),
                 ('title', models.TextField(default='')),
+                ('dedup_key', models.CharField(blank=True, db_default='', default='', max_length=80)),
                 ('status', models.CharField(default='queued', max_length=20)),
                 ('stage', models.CharField(default='', max_length=40)),
                 ('attempt', models.PositiveIntegerField(default=0)),
@@ -82,11 +83,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='stream',
+            index=models.Index(fields=['project_id', 'channel', '-created_at'], name='stream_of_project'),
+        ),
+        migrations.AddIndex(
+            model_name='stream',
             index=models.Index(condition=models.Q(('first_seq__lt', django.db.models.expressions.CombinedExpression(models.F('closed_seq'), '-', models.Value(1)))), fields=['closed_at'], name='stream_prunable'),
         ),
         migrations.AddConstraint(
             model_name='event',
             constraint=models.UniqueConstraint(condition=models.Q(('project_seq__isnull', False)), fields=('project_id', 'project_seq'), name='event_project_seq'),
+        ),
+        migrations.AddConstraint(
+            model_name='stream',
+            constraint=models.UniqueConstraint(condition=models.Q(('closed_seq', None), models.Q(('dedup_key', ''), _negated=True)), fields=('owner', 'channel', 'dedup_key'), name='stream_dedup'),
         ),
         # Room in every page of the table for the new versions that appends make of its rows.
         migrations.RunSQL('ALTER TABLE realtime_stream SET (fillfactor = 70)', migrations.RunSQL.noop),

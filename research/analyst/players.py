@@ -176,8 +176,32 @@ class Players:
 # --- Merging sources into products -------------------------------------------------------------
 
 
+# Sources about other people's products. What they are called is a headline, not a product's name.
+REPORTS = frozenset({"news", "forum", "listicle"})
+
+
 def merge(judged: Sequence[Judged]) -> list[Entity]:
-    """Products in order of id; sources of one site or of nearly one name are one product."""
+    """Products in order of id; sources of one site or of nearly one name are one product.
+
+    A report joins the one product on whose site it is or that its headline names, and is nobody's otherwise.
+    """
+    products = _products([item for item in judged if item[0].kind not in REPORTS])
+    told: dict[str, list[Judged]] = defaultdict(list)
+    for item in sorted((item for item in judged if item[0].kind in REPORTS), key=lambda item: item[0].id):
+        named = [entity for entity in products if _is_about(item[0], entity)]
+        if len(named) == 1:
+            told[named[0].id].append(item)
+    return [replace(entity, sources=(*entity.sources, *_by_weight(told[entity.id]))) for entity in products]
+
+
+def _is_about(report: Document, entity: Entity) -> bool:
+    if report.domain and any(document.domain == report.domain for document, _ in entity.sources):
+        return True
+    names = "|".join(map(re.escape, entity.names))
+    return re.search(rf"(?<!\w)(?:{names})(?!\w)", report.name) is not None
+
+
+def _products(judged: Sequence[Judged]) -> list[Entity]:
     ordered = sorted(judged, key=lambda item: item[0].id)
     group = list(range(len(ordered)))
     for later in range(len(ordered)):
@@ -209,10 +233,14 @@ def _same_name(left: str, right: str) -> bool:
 
 
 def _entity(members: Sequence[Judged]) -> Entity:
-    sources = tuple(sorted(members, key=lambda item: (-item[1].weight, item[0].id)))
+    sources = _by_weight(members)
     first = min(document.id for document, _ in members)
     adjacent = all(judgement.adjacent for _, judgement in members)
     return Entity(quotes.identity("competitor", first), sources, _names(sources), adjacent)
+
+
+def _by_weight(members: Sequence[Judged]) -> tuple[Judged, ...]:
+    return tuple(sorted(members, key=lambda item: (-item[1].weight, item[0].id)))
 
 
 def _names(sources: Sequence[Judged]) -> tuple[str, ...]:

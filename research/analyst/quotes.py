@@ -16,6 +16,7 @@ from research.schemas import (
     Gap,
     Landscape,
     Quote,
+    Refinement,
     Section,
     Sentence,
     Signal,
@@ -98,7 +99,8 @@ def drop_unproved(landscape: Landscape, texts: Mapping[str, str]) -> tuple[Lands
     known = {quote.evidence_id for quote in all_quotes(result)}
     summary = _proved_sections(landscape.summary, known)
     dropped = len(list(_rows(landscape))) - len(list(_rows(result)))
-    return result.model_copy(update={"summary": summary}), dropped
+    refinement = _proved_refinement(landscape.refinement, known)
+    return result.model_copy(update={"summary": summary, "refinement": refinement}), dropped
 
 
 def _rows(landscape: Landscape) -> Iterator[Claim]:
@@ -162,6 +164,12 @@ def _proved_sections(sections: Sequence[Section], known: set[str]) -> list[Secti
         if sentences:
             result.append(section.model_copy(update={"sentences": sentences}))
     return result
+
+
+def _proved_refinement(refinement: Refinement | None, known: set[str]) -> Refinement | None:
+    if refinement is None or refinement.positioning is None or _stands(refinement.positioning, known):
+        return refinement
+    return refinement.model_copy(update={"positioning": None})
 
 
 def _stands(sentence: Sentence, known: set[str]) -> bool:

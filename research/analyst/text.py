@@ -7,59 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import numpy as np
-from snowballstemmer import EnglishStemmer
+
+from manticscore.lib.words import (
+    STOP_WORDS,
+    Span,
+    content_words,
+    folded,
+    is_content,
+    stem,
+    stems,
+    tokens,
+    word_set,
+    words,
+)
+
+__all__ = ["STOP_WORDS", "Span", "content_words", "is_content", "stem", "stems", "tokens", "words"]
 
 MAX_SENTENCE = 600
 MAX_PHRASE_WORDS = 4
 SHINGLE_WORDS = 3
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of a text; `text_it_came_from[start:end] == text`."""
-
-    start: int
-    end: int
-    text: str
-
-
-def _word_set(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-# --- Words -----------------------------------------------------------------------------------
-
-STOP_WORDS = _word_set(
-    """
-    a about above across after again against all almost along already also although always am
-    among an and another any anyone anything are aren't around as at away be became because
-    become becomes been before being below between both but by can can't cannot could couldn't
-    did didn't do does doesn't doing don't done down during each either else etc even ever every
-    everyone everything few for from further had has hasn't have haven't having he her here hers
-    herself him himself his how however i i'd i'll i'm i've if in instead into is isn't it it's
-    its itself just least less like likewise many may me might mine more most much must my
-    myself neither never no nor not nothing now of off often on once one only onto or other
-    others our ours ourselves out over own per perhaps quite rather really same shall she should
-    shouldn't since so some someone something sometimes soon still such than that that's the
-    their theirs them themselves then there there's therefore these they they're this those
-    though through throughout thus to together too toward towards under until up upon us very
-    via was wasn't we we're we've were weren't what what's whatever when where whereas whether
-    which while who whole whom whose why will with within without won't would wouldn't yet you
-    you'd you'll you're you've your yours yourself yourselves
-    """
-)
-
 # Inflected verbs that glue noun phrases together in product texts. Forms that are as often
 # nouns ("support", "search", "schedule") stay out, or they would cut "customer support".
-LINKING_VERBS = _word_set(
+LINKING_VERBS = word_set(
     """
     add adds adding allow allowed allows allowing ask asks avoid avoids based become becoming
     bring brings bringing built called comes connect connecting connects consider create created
@@ -76,70 +51,15 @@ LINKING_VERBS = _word_set(
     """
 )
 
-_MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
-_LETTERS = rf"[\w{re.escape(_MARKS)}]+"
-_SUFFIX = r"\.(?i:js|io|net|ai|com|org|dev|app|py|ts|rs)\b"
-_WORD = re.compile(
-    rf"(?<!\w)\.(?i:net)\b|{_LETTERS}(?:[-\u2010\u2011'\u2019&]{_LETTERS}|(?<=\d)\.\d+|{_SUFFIX})*(?:\+\+|\#(?!\w))?"
-)
-_UNSPACED_SCRIPTS = re.compile(
-    r"[\u3041-\u309f]+|[\u30a0-\u30ff\u31f0-\u31ff]+|[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff]+"
-    r"|[^\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff]+"
-)
-_TYPOGRAPHIC = str.maketrans({"\u2019": "'", "\u2010": "-", "\u2011": "-"})
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).lower().replace("_", " ")
-
-
-def tokens(text: str) -> Iterator[Span]:
-    """Words as written, with their place; typographic hyphens and apostrophes come out plain.
-
-    Japanese and Chinese put no blanks between words: there a change of script ends a word.
-    """
-    for match in _WORD.finditer(text):
-        for piece in _UNSPACED_SCRIPTS.finditer(match[0]):
-            start = match.start() + piece.start()
-            yield Span(start, start + len(piece[0]), piece[0].translate(_TYPOGRAPHIC))
-
-
-def words(text: str) -> list[str]:
-    """Lower-case word tokens in reading order; "to-do", "c++", "node.js" and "2fa" stay whole."""
-    return [token.text for token in tokens(_folded(text))]
-
-
-def is_content(word: str) -> bool:
-    """Whether a lower-case word carries meaning: no stop word, no single ASCII character."""
-    return word not in STOP_WORDS and not (len(word) == 1 and word.isascii())
-
-
-def content_words(text: str) -> list[str]:
-    """The words of `text` that carry meaning, in reading order, repeats included."""
-    return [word for word in words(text) if is_content(word)]
-
-
-@lru_cache(maxsize=65536)
-def stem(word: str) -> str:
-    """Snowball English stem of one lower-case word."""
-    # A stemmer keeps the word it works on in itself: a shared one would mix up threads.
-    return str(EnglishStemmer().stemWord(word))
-
-
-def stems(text: str) -> list[str]:
-    """Stems of the content words, in reading order, repeats included."""
-    return [stem(word) for word in content_words(text)]
-
-
 # --- Sentences -------------------------------------------------------------------------------
 
 _LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]+")
 _BULLET = re.compile(r"\s*(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2043\u00b7\u2013\u2014]|\d{1,3}[.)])\s+")
 _STOP = re.compile(r"[.!?\u2026\u061f\u06d4\u0964]+[\"'\u2019\u201d\u00bb)\]]*(?=\s)|[\u3002\uff01\uff1f]+")
 _LAST_WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_]+)*$")
-_NEVER_FINAL = _word_set("e.g i.e vs mr mrs ms dr prof st approx cf al ca resp esp incl")
-_SELDOM_FINAL = _word_set("etc inc ltd corp co llc gmbh u.s u.k a.m p.m jr sr")
-_BEFORE_NUMBER = _word_set("no nr fig vol p pp")
+_NEVER_FINAL = word_set("e.g i.e vs mr mrs ms dr prof st approx cf al ca resp esp incl")
+_SELDOM_FINAL = word_set("etc inc ltd corp co llc gmbh u.s u.k a.m p.m jr sr")
+_BEFORE_NUMBER = word_set("no nr fig vol p pp")
 
 
 def _ends_sentence(line: str, stop: re.Match[str]) -> bool:
@@ -200,12 +120,12 @@ def sentences(text: str) -> list[Span]:
 _SPACE = re.compile(r"[^\S\r\n]+")
 
 
-def _runs(folded: str) -> Iterator[list[str]]:
+def _runs(content: str) -> Iterator[list[str]]:
     """Runs of content words that nothing but blanks separates."""
     run: list[str] = []
     end = 0
-    for token in tokens(folded):
-        if run and not _SPACE.fullmatch(folded, end, token.start) and end != token.start:
+    for token in tokens(content):
+        if run and not _SPACE.fullmatch(content, end, token.start) and end != token.start:
             yield run
             run = []
         if is_content(token.text) and token.text not in LINKING_VERBS:
@@ -231,7 +151,7 @@ def phrases(text: str) -> list[str]:
     The words between stop words, linking verbs and punctuation, as in RAKE (Rose et al. 2010)
     and SAFE (Johann et al. 2017). Phrases of digits alone are left out.
     """
-    chunks = [" ".join(chunk) for run in _runs(_folded(text)) for chunk in _chunks(run)]
+    chunks = [" ".join(chunk) for run in _runs(folded(text)) for chunk in _chunks(run)]
     return [chunk for chunk in chunks if any(char.isalpha() for char in chunk)]
 
 
@@ -301,7 +221,7 @@ _OWNER_SEGMENTS = {
 }
 
 # Hosts that give every owner a label of their own.
-_OWNER_LABELS = _word_set(
+_OWNER_LABELS = word_set(
     """
     github.io gitlab.io codeberg.page sourceforge.io sourceforge.net readthedocs.io netlify.app
     vercel.app pages.dev web.app herokuapp.com blogspot.com wordpress.com substack.com notion.site

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
+        ('projects', '0001_initial'),
         ('realtime', '0001_initial'),
     ]
 
@@ -40,12 +41,15 @@ class Migration(migrations.Migration):
             fields=[
                 ('stream', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='realtime.stream')),
                 ('idea', models.TextField()),
-                ('mode', models.CharField(default='market', max_length=10)),
+                ('idea_key', models.CharField(blank=True, db_default='', default='', max_length=64)),
+                ('mode', models.CharField(choices=[('market', 'Market'), ('feature', 'Feature')], default='market', max_length=10)),
                 ('project_id', models.UUIDField(blank=True, null=True)),
                 ('as_of', models.DateField(help_text='the day the research looks from; makes a re-run reproducible')),
                 ('artifact', models.JSONField(blank=True, null=True)),
                 ('artifact_hash', models.CharField(blank=True, default='', max_length=64)),
                 ('quality_score', models.FloatField(blank=True, null=True)),
+                ('is_waiting', models.BooleanField(db_default=False, default=False)),
+                ('is_public', models.BooleanField(db_default=False, default=False, help_text="everybody's searches find it")),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
             ],
@@ -69,6 +73,7 @@ class Migration(migrations.Migration):
                 ('vector', pgvector.django.vector.VectorField(dimensions=384, null=True)),
                 ('vector_model', models.TextField(default='')),
                 ('fetched_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('retrieved', models.BooleanField(default=False, help_text='the text was read from the URL, so what it says can be looked up there')),
                 ('terms', django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), default=list, help_text='stems of name and text, in order', size=None)),
             ],
             options={
@@ -95,12 +100,16 @@ class Migration(migrations.Migration):
                 ('start', models.PositiveIntegerField()),
                 ('end', models.PositiveIntegerField()),
                 ('weight', models.FloatField()),
+                ('checked_at', models.DateTimeField(blank=True, null=True)),
+                ('verdict', models.CharField(blank=True, choices=[('still there', 'Still There'), ('changed', 'Changed'), ('gone', 'Gone'), ('unreachable', 'Unreachable')], default='', max_length=12)),
+                ('now_says', models.TextField(blank=True, default='')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
                 ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='research.researchjob')),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='research.source')),
             ],
             options={
                 'verbose_name_plural': 'evidence',
+                'indexes': [models.Index(fields=['checked_at'], name='evidence_checked')],
             },
         ),
         migrations.CreateModel(
@@ -119,10 +128,77 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='researchjob',
-            index=models.Index(fields=['owner', '-created_at'], name='research_of_owner'),
+            index=models.Index(fields=['owner', '-created_at', '-stream'], name='research_of_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='researchjob',
+            index=models.Index(fields=['owner', 'idea_key', 'mode'], name='research_of_idea'),
+        ),
+        migrations.CreateModel(
+            name='Card',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('idea', 'Idea'), ('features', 'Features')], default='idea', max_length=10)),
+                ('idea', models.TextField()),
+                ('idea_key', models.CharField(max_length=64)),
+                ('title', models.TextField()),
+                ('content', models.JSONField(blank=True, default=dict)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
+                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
+                ('research', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='research.researchjob')),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name='card',
+            index=models.Index(fields=['owner', '-updated_at', '-id'], name='card_recent'),
+        ),
+        migrations.AddConstraint(
+            model_name='card',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'idea')), fields=('project', 'idea_key'), name='card_idea_once'),
         ),
         migrations.AddConstraint(
             model_name='evidence',
             constraint=models.UniqueConstraint(fields=('job', 'key'), name='evidence_once_per_job'),
+        ),
+        migrations.CreateModel(
+            name='FeatureResearchJob',
+            fields=[
+                ('stream', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='realtime.stream')),
+                ('idea', models.TextField()),
+                ('features', models.JSONField(default=list)),
+                ('project_id', models.UUIDField(blank=True, null=True)),
+                ('is_chained', models.BooleanField(default=False)),
+                ('as_of', models.DateField(help_text='the day the research looks from; makes a re-run reproducible')),
+                ('artifact', models.JSONField(blank=True, null=True)),
+                ('artifact_hash', models.CharField(blank=True, default='', max_length=64)),
+                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
+                ('research', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='feature_research', to='research.researchjob')),
+            ],
+            options={
+                'verbose_name': 'feature research job',
+                'indexes': [models.Index(fields=['owner', '-created_at'], name='feature_research_of_owner')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_chained', True)), fields=('research',), name='feature_research_chained_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='FeatureEvidence',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('key', models.UUIDField(help_text='the evidence id inside the artifact')),
+                ('quote', models.TextField()),
+                ('start', models.PositiveIntegerField()),
+                ('end', models.PositiveIntegerField()),
+                ('weight', models.FloatField()),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
+                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='evidence', to='research.featureresearchjob')),
+                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='research.source')),
+            ],
+            options={
+                'verbose_name_plural': 'feature evidence',
+                'constraints': [models.UniqueConstraint(fields=('job', 'key'), name='feature_evidence_once_per_job')],
+            },
         ),
     ]

@@ -11,8 +11,21 @@ from research.models.research import ResearchJob
 from research.models.source import Source
 
 
+class Verdict(models.TextChoices):
+    """What became of a quote at its source."""
+
+    STILL_THERE = "still there"
+    CHANGED = "changed"
+    GONE = "gone"
+    UNREACHABLE = "unreachable"
+
+
 class Evidence(OwnedModel):
-    """A quote, valid when it was written: `source.text[start:end] == quote`."""
+    """A quote, valid when it was written: `source.text[start:end] == quote`.
+
+    `verdict` is what the last look at the source's page found, at `checked_at`; `now_says` the sentence
+    that stands there instead of a changed one.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(ResearchJob, on_delete=models.CASCADE, related_name="evidence")
@@ -22,10 +35,14 @@ class Evidence(OwnedModel):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     weight = models.FloatField()
+    checked_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=12, choices=Verdict.choices, default="", blank=True)
+    now_says = models.TextField(default="", blank=True)
 
     class Meta:
         verbose_name_plural = "evidence"
         constraints = [models.UniqueConstraint(fields=["job", "key"], name="evidence_once_per_job")]
+        indexes = [models.Index(fields=["checked_at"], name="evidence_checked")]  # what to look at next
 
     def __str__(self) -> str:
         return self.quote[:80]

@@ -37,6 +37,9 @@ class Source(models.Model):
     vector = VectorField(dimensions=DIMENSIONS, null=True)
     vector_model = models.TextField(default="")
     fetched_at = models.DateTimeField(db_default=Now())
+    retrieved = models.BooleanField(
+        default=False, help_text="the text was read from the URL, so what it says can be looked up there"
+    )
     terms = ArrayField(models.TextField(), default=list, help_text="stems of name and text, in order")
 
     class Meta:

@@ -12,6 +12,8 @@ from uuid import UUID
 from research.analyst.documents import Corpus, Document, Embed, Vector
 from research.analyst.judging import Judgement, unjudged
 from research.analyst.landscape import Analysis
+from research.model.assistant import Assistant
+from research.model.notes import StageNotes
 from research.schemas import Interpretation, Landscape
 
 
@@ -25,7 +27,9 @@ class Library(Corpus, Protocol):
 class MarketContext:
     """Input first, then what the stages add, in their order.
 
-    `fenced` guards what a stage writes by itself against an execution that was overtaken.
+    `fenced` guards what a stage writes by itself against an execution that was overtaken. `assistant` is the
+    language model that refines, None where there is none; `notes` is what it did, by stage. `live`:
+    configured live sources are asked.
     """
 
     job_id: UUID
@@ -34,6 +38,9 @@ class MarketContext:
     corpus: Library
     embed: Embed
     fenced: Callable[[], AbstractContextManager[None]] = nullcontext
+    assistant: Assistant | None = None
+    live: bool = True
+    notes: dict[str, StageNotes] = field(default_factory=dict)
     interpretation: Interpretation | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     considered: int = 0

@@ -9,24 +9,36 @@ from manticscore.pipeline import Pipeline, Stage
 from realtime.runs import StreamJournal
 from research import spaces
 from research.corpus import PostgresCorpus
+from research.model import assistant
 from research.models import ResearchJob
 from research.pipeline.context import MarketContext
-from research.pipeline.stages.analyze import Analyze
-from research.pipeline.stages.interpret import Interpret
-from research.pipeline.stages.judge import Judge
+from research.pipeline.refined import analyze_stage, interpret_stage, judge_stage, synthesize_stage
 from research.pipeline.stages.persist import Persist
 from research.pipeline.stages.search import Search
-from research.pipeline.stages.synthesize import Synthesize
 
 MAX_RESULT_BYTES = 200 * 1024  # leaves room in an event for its envelope
 
 
 def pipeline() -> Pipeline[MarketContext]:
-    stages: list[Stage[MarketContext]] = [Interpret(), Search(), Judge(), Analyze(), Synthesize(), Persist()]
+    stages: list[Stage[MarketContext]] = [
+        interpret_stage(),
+        Search(),
+        judge_stage(),
+        analyze_stage(),
+        synthesize_stage(),
+        Persist(),
+    ]
     return Pipeline(stages, result)
 
 
-def context(job: ResearchJob, journal: StreamJournal) -> MarketContext:
+def context(
+    job: ResearchJob, journal: StreamJournal, *, refined: bool = True, live: bool = True
+) -> MarketContext:
+    """What a run starts from.
+
+    With `refined` a language model takes part where its owner has one, with `live` the web where a source
+    for it is configured.
+    """
     corpus = PostgresCorpus()
     return MarketContext(
         job_id=job.pk,
@@ -35,6 +47,8 @@ def context(job: ResearchJob, journal: StreamJournal) -> MarketContext:
         corpus=corpus,
         embed=spaces.embedder(corpus.space),
         fenced=journal.fenced,
+        assistant=assistant.for_run(job.owner_id, job.pk) if refined else None,
+        live=live,
     )
 
 
@@ -44,4 +58,11 @@ def result(context: MarketContext) -> dict[str, Any]:
     if len(json.dumps(full, ensure_ascii=False).encode()) <= MAX_RESULT_BYTES:
         return full
     head = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "summary", "quality", "provenance")
-    return {"complete": False, **{name: full[name] for name in head}}
+    return {"complete": False, **{name: full[name] for name in head}, **told_of_model(full)}
+
+
+def told_of_model(artifact: dict[str, Any]) -> dict[str, Any]:
+    """Who refined the artifact and what it cost, without the rows."""
+    if "refinement" not in artifact:
+        return {}
+    return {"refinement": {**artifact["refinement"], "rows": [], "calls": []}}

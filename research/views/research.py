@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,35 +15,72 @@ from accounts.http import AuthenticatedRequest
 from accounts.idempotency import idempotent
 from manticscore import errors
 from manticscore.views import json_response
+from projects import pages
+from projects.views import validated
 from realtime import access
 from realtime import hub as hubs
 from realtime.ndjson import events_response
 from realtime.topics import Channel
 from research import reads
 from research.actions import research as actions
+from research.actions import sections, sharing
+from research.actions.research import Question
 from research.models import ResearchJob
 from research.serializers import research as shapes
+from research.views import starting
 
 
 class ResearchListView(APIView):
-    """POST /research: start a job."""
+    """GET and POST /research"""
+
+    def get(self, request: AuthenticatedRequest) -> Response:
+        query = validated(shapes.ListSerializer(data=request.query_params))
+        own: Any = ResearchJob.objects.owned_by(request.user.pk).select_related("stream")
+        filters = {"project_id": query.get("project_id"), "stream__status": query.get("status")}
+        wanted = {name: value for name, value in filters.items() if value is not None}
+        rows = own.filter(**wanted).defer("artifact")
+        found, following = pages.page(rows, query.get("cursor"), query["limit"], "created_at")
+        return Response(
+            {
+                "research": [shapes.listed(job) for job in found],
+                "next_cursor": str(following) if following else None,
+            }
+        )
 
     def post(self, request: AuthenticatedRequest) -> Response:
-        ratelimits.check(ratelimits.START_RESEARCH, request)
-        body = shapes.StartResearchSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return idempotent(request, "POST /research", partial(self.start, request, body.validated_data))
-
-    def start(self, request: AuthenticatedRequest, values: dict[str, Any]) -> Response:
-        job = actions.start(owner=request.user, **values)
-        return Response(shapes.accepted(job), status=202)
+        wait = starting.seconds_to_wait(ratelimits.START_RESEARCH, request)
+        question = Question(**validated(shapes.StartResearchSerializer(data=request.data)))
+        return idempotent(request, "POST /research", lambda: starting.ask(request, question, wait))
 
 
 class ResearchView(APIView):
-    """GET /research/{job_id}"""
+    """GET and PATCH /research/{job_id}"""
 
     def get(self, request: AuthenticatedRequest, job_id: UUID) -> Response:
         return Response(shapes.detail(find(request, job_id)))
+
+    def patch(self, request: AuthenticatedRequest, job_id: UUID) -> Response:
+        job = find(request, job_id)
+        body = validated(shapes.ChangeResearchSerializer(data=request.data))
+        job = sharing.set_visibility(job, is_public=body["visibility"] == "public")
+        return Response(shapes.status(job) | shapes.asked(job))
+
+
+class CancelView(APIView):
+    """POST /research/{job_id}/cancel"""
+
+    def post(self, request: AuthenticatedRequest, job_id: UUID) -> Response:
+        actions.cancel(find(request, job_id))
+        return Response(shapes.status(find(request, job_id)))
+
+
+class RetrySectionView(APIView):
+    """POST /research/{job_id}/sections/{section}/retry"""
+
+    def post(self, request: AuthenticatedRequest, job_id: UUID, section: str) -> Response:
+        ratelimits.check(ratelimits.RETRY_SECTION, request)
+        job = sections.retry(find(request, job_id), section)
+        return Response({**shapes.accepted(job), "section": section}, status=202)
 
 
 @require_safe

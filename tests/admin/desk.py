@@ -26,9 +26,19 @@ from accounts.models import (
     UsagePeriod,
     User,
 )
+from buildgraphs.models import BuildDependency, Shipment, ShippedIssue
+from chat.models import ChatMessage
 from manticscore import errors
 from realtime.models import Connection, Event, StageResult
-from research.models import CorpusState, EmbeddingSpace, Evidence, Passage, Term
+from research.models import (
+    CorpusState,
+    EmbeddingSpace,
+    Evidence,
+    FeatureEvidence,
+    FeatureResearchJob,
+    Passage,
+    Term,
+)
 from tests import factories
 from tests.rebind import actors
 
@@ -69,6 +79,10 @@ def populate(number: int) -> dict[str, Any]:
     device = Device.objects.create(digest=DIGEST[:28] + number.to_bytes(4, "big"), principal=principal)
     token = sessions.mint(principal)
     job = factories.research_job(principal)
+    project = factories.project_row(principal)
+    factories.indexed_idea(project)
+    factories.clip(job.stream, slug=f"{CANARY}-{number}")
+    factories.card(principal, job, project=project)
     source = factories.source(f"source-{number}")
     Event.objects.create(stream=job.stream, seq=1, type="progress", data={"message": "at work"})
     Connection.objects.create(principal=principal, generation=1, is_open=True, busy_until=Now())
@@ -87,10 +101,24 @@ def populate(number: int) -> dict[str, Any]:
     )
     UsagePeriod.objects.create(owner=principal, key="2026-11")
     LedgerEntry.objects.create(owner=principal, kind="grant", action="grant", amount=-1, period="2026-11")
+    factories.model_call(principal, stream_id=job.pk, reply={"data": CANARY})
     OutboxMessage.objects.create(owner=user, kind="posthog_alias", payload={"after": None}, state="dead")
     Evidence.objects.create(
         owner=principal, job=job, key=uuid.uuid4(), source=source, quote="Mealie", start=0, end=6, weight=1
     )
+    deep = FeatureResearchJob.objects.create(
+        stream=job.stream, owner=principal, idea="a box", features=[{"name": "a lid"}], as_of=job.as_of
+    )
+    FeatureEvidence.objects.create(
+        owner=principal, job=deep, key=uuid.uuid4(), source=source, quote="Mealie", start=0, end=6, weight=1
+    )
+    graph = factories.build_graph()
+    nodes = [factories.build_node(graph, key) for key in ("one", "two")]
+    BuildDependency.objects.create(node=nodes[1], needs=nodes[0])
+    Shipment.objects.create(graph=graph, repository="ada/recipes")
+    ShippedIssue.objects.create(graph=graph, node_id=nodes[0].pk, repository="ada/recipes", number=number)
+    chat = factories.chat_session()
+    ChatMessage.objects.create(session=chat, role="user", text=CANARY)
     conflict = RebindConflict.objects.create(device=device, present_owner=user, claimant=user)
     device.rebinds.create(source=principal, target=user, rows=1, moved={"realtime.stream": [str(job.pk)]})
     member = User.objects.create(username=f"staff {number}", password=f"md5${CANARY}${CANARY}")

@@ -24,7 +24,20 @@ pytestmark = pytest.mark.django_db
 VIEW = "accounts.view_rebindconflict"
 RESOLVE = "accounts.resolve_rebindconflict"
 REASON = "Both people wrote from the family's address."
-WORK = {"realtime.stream": 1, "research.researchjob": 1, "research.evidence": 1, "accounts.pushtoken": 1}
+WORK = {
+    "realtime.stream": 1 + actors.MORE_STREAMS,
+    "projects.project": 1,
+    "projects.indexedidea": 1,
+    "projects.clip": 1,
+    "research.researchjob": 1,
+    "research.card": 1,
+    "research.evidence": 1,
+    "research.featureresearchjob": 1,
+    "research.featureevidence": 1,
+    "buildgraphs.buildgraph": 1,
+    "chat.chatsession": 1,
+    "accounts.pushtoken": 1,
+}
 RESOLUTIONS = ("keep", "transfer", "release")
 
 
@@ -184,7 +197,8 @@ def test_the_detail_counts_the_rows_of_both(client: Client, conflict: RebindConf
     text = client.get(detail(conflict)).content.decode()
     assert "user_grace" in text
     assert "user_mallory" in text
-    assert "<td>realtime.stream</td><td>1</td><td>1</td><td>1</td>" in text
+    streams = WORK["realtime.stream"]
+    assert f"<td>realtime.stream</td><td>{streams}</td><td>1</td><td>{streams}</td>" in text
 
 
 @pytest.mark.parametrize("resolution", RESOLUTIONS)
@@ -267,9 +281,12 @@ class TestTransfer:
         Secret.objects.update(ciphertext=b"what Grace stored since")
         audit = settle(client, conflict, "transfer")
         assert Secret.objects.get().owner_id == "user_grace"
-        assert {"accounts.secret", "accounts.usageperiod", "accounts.ledgerentry"} <= set(
-            audit.effect["left"]
-        )
+        assert {
+            "accounts.secret",
+            "accounts.usageperiod",
+            "accounts.ledgerentry",
+            "accounts.modelcall",
+        } <= set(audit.effect["left"])
         assert OutboxMessage.objects.exclude(kind="test").get().owner_id == "user_grace"
 
     def test_takes_along_what_was_written_later(self, client: Client, conflict: RebindConflict) -> None:
@@ -288,8 +305,10 @@ class TestTransfer:
         Stream.objects.update(owner=trudy)
         Evidence.objects.all().delete()
         settle(client, conflict, "transfer")
-        assert owned("user_trudy") == {"realtime.stream": 1}
-        assert owned("user_mallory") == {"research.researchjob": 1, "accounts.pushtoken": 1}
+        streams = WORK["realtime.stream"]
+        assert owned("user_trudy") == {"realtime.stream": streams}
+        gone = {"realtime.stream", "research.evidence"}
+        assert owned("user_mallory") == {table: rows for table, rows in WORK.items() if table not in gone}
 
     def test_undo_restores_exactly_those_rows(self, client: Client, conflict: RebindConflict) -> None:
         before = owned("user_grace")

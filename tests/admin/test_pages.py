@@ -19,7 +19,7 @@ from realtime.models import Stream
 from tests.admin import desk
 
 pytestmark = pytest.mark.django_db
-APPS = ("accounts", "realtime", "projects", "research", "procrastinate")
+APPS = ("accounts", "realtime", "projects", "research", "buildgraphs", "chat", "procrastinate")
 OURS = {
     model: model_admin for model, model_admin in admin.site._registry.items() if model._meta.app_label in APPS
 }
@@ -34,6 +34,7 @@ SECRET_COLUMNS = {
     "hint",
     "key_hash",
     "password",
+    "reply",
     "request_hash",
     "token_digest",
 }
@@ -163,7 +164,7 @@ def test_counting_stops(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stream_shows_its_last_events(root: Client) -> None:
     desk.populate(1)
-    stream = Stream.objects.get()
+    stream = Stream.objects.get(channel="research")
     text = root.get(page_of(Stream, "change", stream.pk)).content.decode()
     assert "at work" in text
     assert "search" in text
@@ -171,7 +172,7 @@ def test_a_stream_shows_its_last_events(root: Client) -> None:
 
 def test_events_are_escaped(root: Client) -> None:
     desk.populate(1)
-    stream = Stream.objects.get()
+    stream = Stream.objects.get(channel="research")
     stream.events.create(seq=2, type="progress", data={"message": "<script>alert(1)</script>"})
     text = root.get(page_of(Stream, "change", stream.pk)).content.decode()
     assert "<script>alert(1)" not in text

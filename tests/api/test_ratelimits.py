@@ -104,6 +104,13 @@ def test_research_is_limited_per_user(ada: Person, mallory: Person) -> None:
     assert mallory.client.post("/research", {"idea": "a box"}).status_code != 429
 
 
+@pytest.mark.django_db
+def test_search_is_limited_per_user(ada: Person, mallory: Person) -> None:
+    statuses = [ada.client.get("/projects/search?q=a+box").status_code for _ in range(31)]
+    assert statuses == [200] * 30 + [429]
+    assert mallory.client.get("/projects/search?q=a+box").status_code == 200
+
+
 def test_every_named_limit_is_in_the_table() -> None:
     rates = {value.name: value.rate for value in vars(ratelimits).values() if isinstance(value, Limit)}
     assert rates == {
@@ -113,6 +120,12 @@ def test_every_named_limit_is_in_the_table() -> None:
         "rebind": "10/h",
         "usage": "120/m",
         "start_research": "10/m",
+        "retry_section": "10/m",
+        "research_stats": "30/m",
+        "search": "30/m",
+        "pdf": "20/m",
+        "start_build": "10/m",
+        "ship": "10/m",
         "start_feature_research": "5/m",
         "chat": "20/m",
         "start_forge": "10/m",
@@ -121,6 +134,7 @@ def test_every_named_limit_is_in_the_table() -> None:
         "feature_selection": "10/m",
         "toast_bootstrap": "30/m",
         "public_clip": "30/m",
+        "public_project": "60/m",
         "public_company": "60/m",
     }
 

@@ -114,3 +114,18 @@ def test_the_table_says_what_was_missed() -> None:
     assert cells(Measurement("ours", None, "events/s", 5000, note="late")) == [
         "ours", "-", "events/s", "", "5,000 MISSED late",
     ]  # fmt: skip
+
+
+def test_build_graphs_are_planned_and_read(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "build-graphs")
+    assert set(rows) == {"build graph of 20 features", "tree of 2,000 nodes", "replay of 2,000 nodes"}
+    assert rows["build graph of 20 features"]["at_most"] == 2.0
+    assert all(row["value"] > 0 for row in rows.values())
+
+
+def test_a_full_account_is_compared_with_one_project(tmp_path: Path) -> None:
+    rows = measured(tmp_path, "projects")
+    for request in ("GET /projects", "GET /projects/{id}/home"):
+        assert rows[f"{request}: p95, one project"]["value"] > 0
+        assert rows[f"{request}: p95, full account"]["value"] > 0
+        assert rows[f"{request}: one project / full account"]["required"] == pytest.approx(1 / 1.5)

@@ -14,11 +14,15 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
+from rich.console import Console
 
 from manticscore.lib import scratchdb
 from manticscore.settings import BASE_DIR, DATABASES
-from research import evaluation
+from research import catalogue, evaluation
 from research.evaluation import BadInput, Case, Outcome, Run
+from research.management.commands import evaluate
+from tests.helpers.llm_analyst import work
+from tests.helpers.llm_server import llm_server
 
 CORPUS = [
     {"id": "mealie", "name": "Mealie", "url": "https://mealie.example",
@@ -67,23 +71,80 @@ def scratch_databases() -> list[str]:
         return [name for (name,) in found.fetchall()]
 
 
+def figures(output: str) -> dict[str, list[str]]:
+    """The printed table: the values by the name of their figure."""
+    rows = [re.split(r"\s{2,}", line) for line in output.splitlines()]
+    return {name: values for name, *values in rows if values}
+
+
+UNLABELLED = [
+    "figure",
+    "precision@10",
+    "recall@20",
+    "all relevant",
+    "listed precision",
+    "valid quotes",
+    "identical artifacts",
+    "seconds p50",
+    "seconds p95",
+    "dollars per run",
+]
+
+
 def test_prints_each_figure_once_and_leaves_no_database(cases: Path, corpus: Path) -> None:
     output, errors = start(cases, corpus).communicate(timeout=110)
-    lines = output.splitlines()
-    assert [line.rsplit(" ", 1)[0] for line in lines[:4]] == [
-        "precision@10",
-        "recall@20",
-        "all relevant",
-        "valid quotes",
-    ], errors
-    assert lines[0] == "precision@10 0.200"  # two of ten places; the corpus has no more
-    assert lines[1] == "recall@20 1.000"
-    assert lines[3] == "valid quotes 1.000"
-    assert lines[4] == "identical artifacts 1 of 1"
-    assert re.fullmatch(r"seconds per run p50 \d+\.\d\d p95 \d+\.\d\d", lines[5])
-    assert len(lines) == 6
+    printed = figures(output)
+    assert output.splitlines()[0] == "cases.jsonl, 1 ideas", errors
+    assert list(printed) == UNLABELLED
+    assert printed["figure"] == ["offline"]
+    assert printed["precision@10"] == ["0.200"]  # two of ten places; the corpus has no more
+    assert printed["recall@20"] == printed["all relevant"] == printed["valid quotes"] == ["1.000"]
+    assert printed["identical artifacts"] == ["1 of 1"]
+    assert re.fullmatch(r"\d+\.\d\d", printed["seconds p95"][0])
+    assert len(output.splitlines()) == len(UNLABELLED) + 1
     assert "A recipe box" in errors
     assert scratch_databases() == []
+
+
+def test_a_language_model_is_a_second_column(
+    cases: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with llm_server(work) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.openai_url)
+        monkeypatch.setenv("LLM_MODEL", "openai:local")
+        output, errors = start(cases, corpus).communicate(timeout=110)
+    printed = figures(output)
+    assert list(printed) == UNLABELLED, errors
+    assert printed["figure"] == ["offline", "model"]
+    assert printed["precision@10"] == ["0.200", "0.200"]
+    assert printed["all relevant"] == printed["valid quotes"] == ["1.000", "1.000"]
+    assert printed["identical artifacts"] == ["1 of 1", "-"], "what is paid for runs once"
+    assert printed["dollars per run"][0] == "0.0000"
+    assert float(printed["dollars per run"][1]) > 0
+    assert server.asked
+
+
+def test_labelled_stages_and_gaps_are_scored(cases: Path, tmp_path: Path) -> None:
+    """Two products of three years' difference in a market of one big and some small ones."""
+    dated = [{**row, "founded": year} for row, year in zip(CORPUS, (1999, 2026, 2010, 2020), strict=True)]
+    labels = {"incumbents": ["mealie"], "emerging": ["tandoor"], "gaps": [["offline"], ["voice control"]]}
+    write(cases, [{**CASES[0], "idea": "Offline recipe box where families plan meals", **labels}])
+    output, errors = start(cases, write(tmp_path / "dated.jsonl", dated)).communicate(timeout=110)
+    printed = figures(output)
+    assert set(printed) == {
+        *UNLABELLED, "incumbents placed", "emerging placed", "gap precision", "gap recall"
+    }, errors  # fmt: skip
+    for name in ("incumbents placed", "emerging placed", "gap precision", "gap recall"):
+        assert 0 <= float(printed[name][0]) <= 1
+
+
+def test_own_labels_name_products_of_the_catalogue() -> None:
+    cases = evaluation.read_cases(evaluation.LABELLED)
+    assert evaluation.check_labels(cases, catalogue.records()) == []
+    for case in cases:
+        assert all([case.incumbents, case.emerging, case.gaps])
+        assert case.incumbents | case.emerging <= case.relevant
+        assert not case.incumbents & case.emerging
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -110,6 +171,10 @@ def test_interrupted_drops_its_database(cases: Path, corpus: Path, number: signa
         ('{"idea": " ", "relevant": ["mealie"]}\n', '"idea" must be a text'),
         ('{"idea": "x", "relevant": []}\n', '"relevant" must be a list'),
         ('{"idea": "x", "relevant": [{}]}\n', "product ids only"),
+        ('{"idea": "x", "relevant": ["mealie"], "emerging": "mealie"}\n', '"emerging" must hold product ids'),
+        ('{"idea": "x", "relevant": ["mealie"], "incumbents": [[]]}\n', '"incumbents" must hold product ids'),
+        ('{"idea": "x", "relevant": ["mealie"], "gaps": ["offline"]}\n', '"gaps" must be a list of lists'),
+        ('{"idea": "x", "relevant": ["mealie"], "gaps": [["-"]]}\n', '"gaps" must be a list of lists'),
         ('{"idea": "x", "relevant": ["nothing"]}\n', "none of the labelled products"),
     ],
 )
@@ -199,6 +264,49 @@ def test_a_claim_without_proof_counts_against_the_quotes() -> None:
     summary = evaluation.summarise([Outcome(Case("i", frozenset("a")), proved, Run([], 3.0, "a", "", 4, 2))])
     assert summary.valid_quotes == 0.75
     assert summary.p50 == 2.0
+
+
+def labelled(stages: dict[str, set[str]], gaps: tuple[str, ...]) -> Outcome:
+    case = Case("i", frozenset("abcd"), frozenset("ab"), frozenset("c"), (("bulk send",), ("exports", "CSV")))
+    incumbents, emerging = (frozenset(stages.get(stage, ())) for stage in ("incumbents", "emerging"))
+    run = Run(["a"], 1.0, "a", "", 4, 4, incumbents=incumbents, emerging=emerging, gaps=gaps)
+    return Outcome(case, run, run)
+
+
+def test_a_product_in_the_wrong_stage_or_in_none_is_not_placed() -> None:
+    summary = evaluation.summarise([labelled({"incumbents": {"a", "c"}, "emerging": {"b"}}, ())])
+    assert (summary.incumbents, summary.emerging) == (0.5, 0.0)
+
+
+def test_gaps_hold_when_they_say_all_words_of_a_label() -> None:
+    told = ("bulk sending of contracts", "send", "export")
+    summary = evaluation.summarise([labelled({}, told), labelled({}, ())])
+    assert summary.gap_precision == pytest.approx(2 / 3)
+    assert summary.gap_recall == pytest.approx(2 / 4)
+
+
+def test_a_label_is_found_once_however_often_it_is_told() -> None:
+    summary = evaluation.summarise([labelled({}, ("CSV export", "exporting tables"))])
+    assert (summary.gap_precision, summary.gap_recall) == (1.0, 0.5)
+
+
+def test_what_nobody_labelled_has_no_figure() -> None:
+    summary = evaluation.summarise([outcome(["a"], {"a"})])
+    assert (summary.incumbents, summary.emerging, summary.gap_precision, summary.gap_recall) == (None,) * 4
+
+
+def test_own_set_comes_after_the_one_that_was_given(cases: Path, corpus: Path) -> None:
+    given = {"cases": cases, "corpus": corpus, "labelled": True}
+    titles = [one.title for one in evaluate.sets(given, Console())]
+    assert titles == ["cases.jsonl, 1 ideas", evaluate.OWN.format(9)]
+    alone = evaluate.sets({"cases": None, "corpus": None, "labelled": True}, Console())
+    assert [one.title for one in alone] == titles[1:]
+
+
+@pytest.mark.parametrize("options", [{}, {"cases": Path("x")}, {"corpus": Path("x"), "labelled": True}])
+def test_files_come_in_pairs(options: dict[str, Any]) -> None:
+    with pytest.raises(CommandError, match="belong together"):
+        call_command("evaluate", **options)
 
 
 def test_rows_are_found_wherever_they_stand() -> None:

@@ -139,12 +139,12 @@ def test_foreign_host_is_a_line_of_the_log_and_no_traceback(
     assert record.exc_text is record.exc_info is record.stack_info is None
 
 
-@pytest.mark.parametrize("method", ["TRACE", "PUT", "PROPFIND", "FROBNICATE", "PATCH"])
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "PROPFIND", "FROBNICATE", "CONNECT"])
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/research", "POST, OPTIONS"),
-        ("/research/00000000-0000-0000-0000-000000000000", "GET, HEAD, OPTIONS"),
+        ("/research", "GET, POST, HEAD, OPTIONS"),
+        ("/research/00000000-0000-0000-0000-000000000000", "GET, PATCH, HEAD, OPTIONS"),
         ("/research/00000000-0000-0000-0000-000000000000/status", "GET, HEAD"),
         ("/research/00000000-0000-0000-0000-000000000000/events", "GET, HEAD"),
         ("/auth/session", "POST, DELETE, OPTIONS"),

@@ -23,7 +23,6 @@ from websockets.sync.client import ClientConnection, connect
 from accounts import devices, sessions
 from accounts.models import Principal, Profile, PushToken, Session, User
 from accounts.rebind import rebind
-from research.actions import research as research_actions
 from tests import factories
 from tests.guards.matrix import DEVICE, REFUSED, ROWS, Caller, Row
 from tests.helpers import clerk
@@ -31,7 +30,16 @@ from tests.helpers.serving import Served, served
 
 CANARY = "CANARY-of-ada"
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PATH_VALUES = ("job_id",)  # kwargs that name the owner's objects; an unknown one fails
+PATH_VALUES = (
+    "job_id",
+    "feature_research_id",
+    "project_id",
+    "card_id",
+    "graph_id",
+    "node_id",
+    "slug",
+)  # kwargs that name the owner's objects
+WORDS = {"section": "features"}  # other kwargs; one that is neither fails
 UNAUTHORIZED = {
     Caller.NOBODY: "Missing Bearer token",
     Caller.STAFF: "Missing Bearer token",
@@ -67,12 +75,15 @@ class World:
 def world(db: None, settings: LazySettings) -> World:
     settings.CLERK_ISSUER, settings.CLERK_JWT_PEM = clerk.ISSUER, clerk.pem()
     settings.CLERK_AUTHORIZED_PARTIES = [clerk.PARTY]
+    settings.METRICS_WITHOUT_TOKEN = True  # as in debug mode, which the tests are not in
     return made_world()
 
 
 def made_world() -> World:
     ada, mallory = (Principal.objects.create(id=f"user_{name}") for name in ("ada", "mallory"))
-    job = factories.research_job(ada, idea=CANARY, artifact={"idea": CANARY}, artifact_hash=CANARY)
+    job = factories.research_job(ada, idea=CANARY)
+    features = factories.feature_research_job(ada, idea=CANARY, research=job)
+    project = factories.project(ada, title=CANARY)
     Profile.objects.create(owner=ada, name=CANARY, email=f"{CANARY}@example.com")
     PushToken.objects.create(owner=ada, device_token="cd" * 32, environment="sandbox")
     tokens = {
@@ -87,7 +98,16 @@ def made_world() -> World:
     rebind(user_id="user_ada", device_id="once")
     principals = {Caller.OWNER: ada.id, Caller.OTHER: mallory.id}
     staff = User.objects.create(username="staff", is_staff=True, is_superuser=True)
-    return World({"job_id": str(job.pk)}, tokens, principals, staff)
+    objects = {
+        "job_id": job,
+        "project_id": project,
+        "card_id": factories.card(ada, job),
+        "feature_research_id": features,
+        "graph_id": (graph := factories.planned_graph(ada, idea=CANARY)),
+        "node_id": graph.nodes.get(node_key="shopping-list.model"),
+    }
+    ids = {name: str(thing.pk) for name, thing in objects.items()} | {"slug": project.slug}
+    return World(ids, tokens, principals, staff)
 
 
 def expired(principal: Principal) -> str:
@@ -133,7 +153,7 @@ def filled(route: str, values: dict[str, str]) -> str:
     parts = [part.partition(">") for part in route.split("<")]
     path = parts[0][0]
     for kwarg, _, rest in parts[1:]:
-        path += values[kwarg.partition(":")[2]] + rest
+        path += {**WORDS, **values}[kwarg.partition(":")[2]] + rest
     return f"/{path}"
 
 
@@ -218,14 +238,13 @@ def test_nothing_of_the_owner_changes_when_others_act_on_themselves(world: World
     assert sessions.find(world.tokens[Caller.OWNER]).principal_id == "user_ada"
 
 
-@pytest.mark.skipif(not hasattr(research_actions, "owns_project"), reason="projects are still to come")
 @pytest.mark.parametrize("caller", [Caller.ANONYMOUS, Caller.OTHER, Caller.OTHER_JWT])
 def test_nothing_is_created_under_a_foreign_project(world: World, caller: Caller) -> None:
-    project = factories.stream(Principal(id="user_ada"), channel="project")
-    for project_id in (project.pk, uuid.uuid4()):
-        body = {"idea": "a box", "project_id": str(project_id)}
-        response = world.client(caller).post("/research", body, content_type="application/json")
-        assert (response.status_code, response.json()) == (404, {"detail": "Not found"})
+    for project_id in (world.ids["project_id"], str(uuid.uuid4())):
+        for path in ("/research", "/v1/ideas"):
+            body = {"idea": "a box", "project_id": project_id}
+            response = world.client(caller).post(path, body, content_type="application/json")
+            assert (response.status_code, response.json()) == (404, {"detail": "Not found"})
 
 
 @pytest.mark.parametrize("caller", [Caller.NOBODY, Caller.OTHER, Caller.OTHER_JWT, Caller.OWNER], ids=str)

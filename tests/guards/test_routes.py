@@ -15,7 +15,15 @@ from realtime import hub as hubs
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Open to everybody, on purpose. The admin has its own login; see test_admin_asks_for_a_login.
-PUBLIC = {"healthz", "readyz", "metrics", "auth/anonymous", "static/<path:path>"}
+PUBLIC = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "auth/anonymous",
+    "static/<path:path>",
+    "public/p/<slug:slug>",
+    "clip/<slug:slug>",
+}
 NOBODYS = f"ms_sess_{'A' * 43}"
 MADE_UP = {"x": "not a session token", NOBODYS: "unknown session", "x.y.z": "not a JWT"}
 # A JWT is exchanged for a session; whatever else is done with a session takes the session's own token.

@@ -44,7 +44,13 @@ os.environ.update(
     OPENBLAS_NUM_THREADS="1",  # its threads spin; several processes on few cores would wait for each other
     RATELIMIT_ENABLE="0",
 )
-for name in ("REDIS_URL", "CRASH_AT", "CRASH_ONCE", "CRASH_SIGNAL"):
+OPTIONAL = ("REDIS_URL", "CRASH_AT", "CRASH_ONCE", "CRASH_SIGNAL")
+PAID = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "LLM_MODEL")
+LIVE = (
+    "LIVE_SOURCES", "SEARXNG_URL", "TAVILY_API_KEY", "BRAVE_API_KEY", "EXA_API_KEY", "GITHUB_SEARCH_TOKEN",
+    "FETCH_ALLOW_PRIVATE", "FETCH_DENY", "FETCH_CONTACT",
+)  # fmt: skip
+for name in (*OPTIONAL, *PAID, *LIVE):
     os.environ.pop(name, None)
 embedded_postgres.start_unless_configured()
 django.setup()

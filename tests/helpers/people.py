@@ -38,6 +38,9 @@ class JSONClient(Client):
     def post(self, path: str, data: Any = None, content_type: str = "application/json", **rest: Any) -> Any:
         return super().post(path, data, content_type=content_type, **rest)
 
+    def patch(self, path: str, data: Any = None, content_type: str = "application/json", **rest: Any) -> Any:
+        return super().patch(path, data, content_type=content_type, **rest)
+
 
 def person(name: str) -> Person:
     principal = factories.principal()

@@ -50,8 +50,8 @@ class Visitor:
         self.http.base_url = server.url
 
     def start(self, idea: str = IDEA) -> str:
-        """Start a research job; returns its id."""
-        answer = self.http.post("/research", json={"idea": idea})
+        """Start a research job, also where the same was answered before; returns its id."""
+        answer = self.http.post("/research", json={"idea": idea, "refresh": True})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["job_id"])
 

@@ -21,10 +21,13 @@ from accounts.models import (
     Secret,
     UsagePeriod,
 )
-from research.models import Evidence
+from buildgraphs.models import BuildGraph
+from chat.models import ChatSession
+from research.models import Evidence, FeatureEvidence, FeatureResearchJob, ResearchJob
 from tests import factories
 from tests.helpers.people import Person
 
+MORE_STREAMS = 3  # besides the research job's: of the feature research, the build graph and the chat
 PATIENCE = 10.0  # seconds; only a failing test waits so long
 DEVICE = "6A2F9E5C-4E0B-4A57-9C1D-7B1F0C3D2E11"
 T = TypeVar("T")
@@ -41,23 +44,45 @@ def on_device(device_id: str = DEVICE) -> Person:
 
 
 def one_of_everything(owner: Principal) -> dict[type[OwnedModel], Any]:
-    """A row of every owned table, so that a new table must be added here to pass the tests."""
+    """A row of every owned table, so that a new table must be added here to pass the tests.
+
+    Every run brings a stream; the one returned is the research job's, see `streams_of` for the others.
+    """
     job = factories.research_job(owner)
     source = factories.source(str(uuid.uuid4()))
+    project = factories.project_row(owner)
+    deep = factories.feature_research_job(owner)
     rows: list[OwnedModel] = [
+        project,
+        factories.indexed_idea(project),
+        factories.clip(job.stream),
+        factories.card(owner, job, project=project),
         job.stream,
         job,
+        factories.build_graph(owner),
+        factories.chat_session(owner),
         Evidence.objects.create(
             owner=owner, job=job, key=uuid.uuid4(), source=source, quote="Mealie", start=0, end=6, weight=1
         ),
+        deep,
+        FeatureEvidence.objects.create(
+            owner=owner, job=deep, key=uuid.uuid4(), source=source, quote="Mealie", start=0, end=6, weight=1
+        ),
         IdempotencyKey.objects.create(owner=owner, route="POST /x", key=str(uuid.uuid4()), request_hash="0"),
         LedgerEntry.objects.create(owner=owner, kind="charge", action="research", amount=3, period="2026-11"),
+        factories.model_call(owner),
         OutboxMessage.objects.create(owner=owner, kind="test", payload={}),
         PushToken.objects.create(owner=owner, device_token=str(uuid.uuid4()), environment="sandbox"),
         Secret.objects.create(owner=owner, kind="github_pat", ciphertext=b"sealed", hint="ghp_…1234"),
         UsagePeriod.objects.create(owner=owner, key="2026-11", credits=3),
     ]
     return {type(row): row for row in rows}
+
+
+def streams_of(rows: dict[type[OwnedModel], Any]) -> list[str]:
+    """Ids of the streams of all runs in one of everything."""
+    runs = (ResearchJob, FeatureResearchJob, BuildGraph, ChatSession)
+    return [str(rows[model].stream_id) for model in runs]
 
 
 def rows_owned_by(principal_id: str) -> dict[str, int]:

@@ -68,7 +68,7 @@ def test_fifty_claims_by_two_users_have_one_winner(guest: Principal) -> None:
     owner = Device.objects.get().rebound_to_id
     loser = next(user for user in RIVALS if user != owner)
     assert actors.rows_owned_by(guest.id) == actors.rows_owned_by(loser) == {}
-    assert winners[0].rows_updated == len(rows[0]) + 40
+    assert winners[0].rows_updated == len(rows[0]) + actors.MORE_STREAMS + 40
     conflict = RebindConflict.objects.get()
     assert (conflict.claimant_id, conflict.claims) == (loser, 25)
     assert Rebind.objects.count() == OutboxMessage.objects.exclude(kind="test").count() == 1

@@ -126,6 +126,8 @@ def test_dependents_follow_what_they_hang_from() -> None:
     keys = {"realtime.stream": [stream_id, str(foreign.pk), str(uuid.uuid4())], "gone.table": [1]}
     assert ownership.with_dependents(keys, owner.id) == {
         "realtime.stream": [stream_id],
+        "projects.clip": [str(rows["projects.clip"].pk)],
+        "research.card": [str(rows["research.card"].pk)],
         "research.researchjob": [stream_id],
         "research.evidence": [str(rows["research.evidence"].pk)],
     }

@@ -48,7 +48,8 @@ def test_it_gives_every_row_to_the_user(grace: Person, guest: Person) -> None:
     response = claim(grace)
     assert response.status_code == 200
     anon_uuid = guest.principal.id.removeprefix("anon:")
-    assert response.json() == {"rebound": True, "rows_updated": len(rows) + 1, "anon_uuid": anon_uuid}
+    number = len(rows) + actors.MORE_STREAMS + 1  # the profile
+    assert response.json() == {"rebound": True, "rows_updated": number, "anon_uuid": anon_uuid}
     assert actors.rows_owned_by(guest.principal.id) == {}
     for row in rows.values():
         row.refresh_from_db()
@@ -68,10 +69,11 @@ def test_it_writes_down_what_moved(grace: Person, guest: Person) -> None:
     assert (written.source_id, written.target_id, written.rows) == (
         guest.principal.id,
         "user_grace",
-        len(rows),
+        len(rows) + actors.MORE_STREAMS,
     )
-    keys = {label: [str(key) for key in keys] for label, keys in written.moved.items()}
-    assert keys == {model._meta.label_lower: [str(row.pk)] for model, row in rows.items()}
+    keys = {label: {str(key) for key in keys} for label, keys in written.moved.items()}
+    expected = {model._meta.label_lower: {str(row.pk)} for model, row in rows.items()}
+    assert keys == expected | {"realtime.stream": set(actors.streams_of(rows))}
 
 
 def test_a_device_that_was_never_seen_is_a_no_op(grace: Person) -> None:

@@ -244,7 +244,8 @@ def test_model_that_is_wanted_but_absent(settings: LazySettings, monkeypatch: py
         raise embeddings.WeightsUnavailable("not installed")
 
     monkeypatch.setattr(embeddings, "installed_directory", absent)
-    spaces.minilm.cache_clear()
+    for cached in (spaces.minilm, embeddings.installed):
+        cached.cache_clear()
     settings.EMBEDDINGS = "minilm"
     store()
     with pytest.raises(embeddings.WeightsUnavailable, match=r"^not installed$"):
@@ -255,3 +256,22 @@ def test_model_that_is_wanted_but_absent(settings: LazySettings, monkeypatch: py
     assert str(CorpusState.objects.get().space_id).startswith("lsa-")
     spaces.minilm.cache_clear()
     assert EmbeddingSpace.objects.count() == 1
+
+
+def test_source_that_changes_while_the_model_works_waits_for_the_next_time(
+    model: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store()
+    embed = model.embed
+
+    def changing(content: Sequence[str]) -> Vector:
+        Source.objects.filter(key="Grocy").update(text="Grocy is another product now.")
+        return embed(content)
+
+    monkeypatch.setattr(model, "embed", changing)
+    indexing.index()
+    assert not Source.objects.exclude(key="Grocy").exclude(vector_model=spaces.MINILM).exists()
+    assert Source.objects.get(key="Grocy").vector_model != spaces.MINILM
+    monkeypatch.setattr(model, "embed", embed)
+    assert indexing.index() == 1
+    assert indexing.is_complete()

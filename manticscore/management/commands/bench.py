@@ -23,9 +23,11 @@ from manticscore.benchmarks import (
     Note,
     Sizes,
     append,
+    build_graphs,
     connections,
     delivery,
     memory,
+    projects,
     replay,
     requests,
     research_run,
@@ -40,15 +42,24 @@ from research import catalogue
 
 INTERRUPTED = 130
 WIDTH = 120  # characters of the table
-FAILURES = (ServerFailed, Lost, NoRedis, requests.NoLoad, research_run.RunFailed, httpx.HTTPError)
+FAILURES = (
+    ServerFailed,
+    Lost,
+    NoRedis,
+    requests.NoLoad,
+    research_run.RunFailed,
+    build_graphs.PlanFailed,
+    projects.WrongAnswer,
+    httpx.HTTPError,
+)
 
 
 class Command(BaseCommand):
     help = (
-        "Measure the event log, live delivery, replay, connections, requests, the idle server's memory and a"
-        " whole research run, over a throw-away database and Redis and real server processes, beside peers"
-        " and floors in alternating rounds. Prints a table, writes JSON, and exits with 1 when a required"
-        " figure is missed."
+        "Measure the event log, live delivery, replay, connections, requests, the idle server's memory, a"
+        " whole research run, build graphs and full accounts, over a throw-away database and Redis and real"
+        " server processes, beside peers and floors in alternating rounds. Prints a table, writes JSON, and"
+        " exits with 1 when a required figure is missed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -138,6 +149,8 @@ PARTS: dict[str, tuple[str, Part]] = {
     "requests": ("Asking for a job's status", requests.measure),
     "memory": ("Waiting beside an idle server", idle_memory),
     "research": ("Researching an idea", research),
+    "projects": ("Opening projects", projects.measure),
+    "build-graphs": ("Planning and reading build graphs", build_graphs.measure),
 }
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts import spending
 from manticscore.pipeline import Output, Report
+from projects import actions as projects
 from research.analyst import quotes
 from research.models import Evidence, ResearchJob, Source
 from research.pipeline.context import MarketContext
@@ -26,6 +28,7 @@ class Persist:
             proved = prove(context.landscape)
             digest = artifact_hash(proved)
             count = save(context, proved, digest)
+            spending.forget(context.job_id)
         report(f"{count} quotes checked against their sources")
         output = {"dropped_rows": proved.provenance.dropped_rows, "artifact_hash": digest}
         return Output(output, {"evidence": count, "dropped_rows": proved.provenance.dropped_rows})
@@ -66,6 +69,9 @@ def save(context: MarketContext, landscape: Landscape, digest: str) -> int:
     job.artifact_hash = digest
     job.quality_score = landscape.quality.score
     job.save(update_fields=["artifact", "artifact_hash", "quality_score"])
+    if job.project_id is not None:
+        categories = landscape.interpretation.categories
+        projects.note_research(job.project_id, job.quality_score, categories[0].slug if categories else None)
     job.evidence.all().delete()
     distinct = {quote.evidence_id: quote for quote in quotes.all_quotes(landscape)}
     Evidence.objects.bulk_create(

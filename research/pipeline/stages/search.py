@@ -6,31 +6,54 @@ from typing import Any
 import numpy as np
 
 from manticscore.pipeline import Output, Report
-from research import background, spaces
+from research import background, livesources, spaces
 from research.analyst import lexical, ranking
 from research.analyst.documents import Vector
+from research.corpus import PostgresCorpus
+from research.livesources import Gathered
 from research.pipeline.context import MarketContext
 
 KEPT = 60  # documents that go on to the judge
 
 
 class Search:
-    """Candidates by vector and by words, ranked by relevance to the idea and to each other."""
+    """Candidates by vector and by words, ranked by relevance to the idea and to each other.
+
+    Live sources, where any are configured, are asked first: what they know joins the corpus.
+    """
 
     name = "search"
     blocking = True
     reserved = False
 
     def run(self, context: MarketContext, report: Report) -> Output:
+        live = gather(context, report)
+        if live.asked:  # the corpus as it is now
+            context.corpus = PostgresCorpus()
+            context.embed = spaces.embedder(context.corpus.space)
         report(f"Scanning {context.corpus.size} sources with {len(context.understood.queries)} queries")
         ranked, considered = find(context)
         kept = ranked[:KEPT]
         output = {"scores": [[source_id, score] for source_id, score in kept], "considered": considered}
-        return Output(output, {"sources": len(kept), "considered": considered})
+        counts = {"sources": len(kept), "considered": considered}
+        return Output(output, counts | told(live))
 
     def resume(self, context: MarketContext, output: Any) -> None:
         context.scores = {source_id: score for source_id, score in output["scores"]}
         context.considered = output["considered"]
+
+
+def gather(context: MarketContext, report: Report) -> Gathered:
+    if not context.live:
+        return Gathered()
+    return livesources.gather(context.idea, context.understood.queries, report)
+
+
+def told(live: Gathered) -> dict[str, Any]:
+    """What the `completed` event says of live sources; nothing when none is configured."""
+    if not live.asked:
+        return {}
+    return {"live_pages": live.pages, "known_pages": live.known, "notes": live.notes}
 
 
 def find(context: MarketContext) -> tuple[list[tuple[str, float]], int]:

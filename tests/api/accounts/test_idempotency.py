@@ -50,7 +50,8 @@ def test_the_order_of_keys_in_the_body_does_not_matter(signed_in: Person) -> Non
 
 
 def test_without_a_key_every_request_counts(signed_in: Person) -> None:
-    assert start(signed_in, None).json() != start(signed_in, None).json()
+    assert [start(signed_in, None).status_code for _ in range(2)] == [202, 409]
+    assert start(signed_in, None, {"idea": "something else"}).status_code == 202
     assert ResearchJob.objects.count() == 2
     assert not IdempotencyKey.objects.exists()
 
@@ -92,8 +93,8 @@ def test_a_refused_request_stores_nothing(signed_in: Person) -> None:
 
 def test_a_request_without_credits_stores_nothing(signed_in: Person, settings: LazySettings) -> None:
     settings.CREDITS_ENFORCED = True
-    for _ in range(6):
-        start(signed_in, None)
+    for number in range(6):
+        start(signed_in, None, {"idea": f"box {number}"})
     answer = start(signed_in)
     assert answer.status_code == 429
     assert answer.json()["detail"].startswith("Not enough credits: research costs 3, 2 of 20 are left")
@@ -114,7 +115,7 @@ def test_a_key_is_free_again_after_a_day(signed_in: Person) -> None:
 
 def test_pruning(signed_in: Person) -> None:
     for number, hours in enumerate([1, 23, 25, 48]):
-        start(signed_in, f"key-{number}")
+        start(signed_in, f"key-{number}", {"idea": f"box {number}"})
         IdempotencyKey.objects.filter(key=f"key-{number}").update(created_at=Now() - timedelta(hours=hours))
     assert call_command("prune_idempotency_keys", dry_run=True) == "2 idempotency keys would be deleted."
     assert call_command("prune_idempotency_keys") == "2 idempotency keys deleted."

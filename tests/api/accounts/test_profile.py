@@ -72,6 +72,14 @@ def test_profile_counts_the_callers_research_only(signed_in: Person, other: Pers
     assert signed_in.client.get("/profile").json()["usage"]["research_count"] == 1
 
 
+def test_profile_counts_tokens_of_all_times(signed_in: Person, other: Person) -> None:
+    factories.model_call(signed_in.principal, period="2001-01", tokens_in=100, tokens_out=10)
+    factories.model_call(signed_in.principal, tokens_in=1, tokens_out=2)
+    factories.model_call(other.principal)
+    usage = signed_in.client.get("/profile").json()["usage"]
+    assert (usage["tokens_in"], usage["tokens_out"]) == (101, 12)
+
+
 def test_null_and_absence_change_nothing(signed_in: Person, send: Send) -> None:
     send(signed_in, "PUT", "/profile", {"name": "Grace", "email": "grace@example.com"})
     for body in ({}, {"name": None}, {"name": None, "email": None}):

@@ -9,6 +9,7 @@ import pytest
 from accounts import credits
 from accounts.models import Profile, Session, UsagePeriod
 from accounts.tiers import TIERS
+from tests import factories
 from tests.helpers.database_clock import database_clock
 from tests.helpers.people import Person
 
@@ -33,8 +34,18 @@ def test_without_a_profile_it_is_the_free_tier_and_nothing_used(signed_in: Perso
         },
         "used": {"questions": 0, "tts_seconds": 0.0, "credits": 0},
         "remaining": {"questions": 50, "tts_minutes": 5.0, "credits": 20},
+        "language_models": {"calls": 0, "tokens_in": 0, "tokens_out": 0, "cost_micro_usd": 0},
     }
     assert not Profile.objects.exists(), "looking makes no profile"
+
+
+def test_calls_of_language_models_this_month(signed_in: Person, other: Person) -> None:
+    factories.model_call(signed_in.principal, period=month(), tokens_in=100, tokens_out=10, micro_usd=700)
+    factories.model_call(signed_in.principal, period=month(), tokens_in=5, tokens_out=1, micro_usd=9)
+    factories.model_call(signed_in.principal, period="2001-01")
+    factories.model_call(other.principal, period=month())
+    spent = signed_in.client.get("/v1/usage").json()["language_models"]
+    assert spent == {"calls": 2, "tokens_in": 105, "tokens_out": 11, "cost_micro_usd": 709}
 
 
 @pytest.mark.parametrize("plan", TIERS)

@@ -7,18 +7,20 @@ import uuid
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from realtime.models import Stream
-from research.models import ResearchJob
+from research.models import Evidence, ResearchJob
+from research.serializers import research as shapes
 from tests import factories
 from tests.helpers.people import JSONClient, Person
 
 DETAIL, STATUS = "/research/{}", "/research/{}/status"
 BOTH = pytest.mark.parametrize("route", [DETAIL, STATUS])
 STATUS_FIELDS = {
-    "job_id", "status", "position", "stage", "attempt", "last_event_seq", "quality_score", "created_at",
-    "updated_at",
+    "job_id", "status", "position", "waiting", "stage", "attempt", "last_event_seq", "quality_score",
+    "created_at", "updated_at",
 }  # fmt: skip
 ARTIFACT = {"version": 1, "idea": "a recipe box for families", "incumbents": []}
 
@@ -40,7 +42,9 @@ def get(person: Person, route: str, job_id: Any) -> Any:
 def test_waiting_job(ada: Person) -> None:
     job = factories.research_job(ada.principal)
     body = get(ada, DETAIL, job.pk).json()
-    assert set(body) == STATUS_FIELDS | {"idea", "mode", "project_id", "artifact_hash", "artifact"}
+    assert set(body) == STATUS_FIELDS | {
+        "idea", "mode", "project_id", "visibility", "artifact_hash", "artifact", "evidence",
+    }  # fmt: skip
     assert body["job_id"] == str(job.pk)
     assert (body["status"], body["position"], body["stage"]) == ("queued", 0, None)
     assert (body["attempt"], body["last_event_seq"]) == (0, 0)
@@ -160,11 +164,11 @@ def test_without_a_token(route: str) -> None:
 @pytest.mark.parametrize(
     ("route", "allowed", "detail"),
     [
-        (DETAIL, "GET, HEAD, OPTIONS", 'Method "{}" not allowed.'),
+        (DETAIL, "GET, PATCH, HEAD, OPTIONS", 'Method "{}" not allowed.'),
         (STATUS, "GET, HEAD", "Method not allowed"),  # not a view of DRF's
     ],
 )
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_other_methods(ada: Person, route: str, allowed: str, detail: str, method: str) -> None:
     response = getattr(ada.client, method)(route.format(factories.research_job(ada.principal).pk))
     assert response.status_code == 405
@@ -179,15 +183,49 @@ def test_head_has_no_body(ada: Person, route: str) -> None:
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_listing_jobs_is_not_offered(ada: Person) -> None:
-    response = ada.client.get("/research")
-    assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
-    assert response.json() == {"detail": 'Method "GET" not allowed.'}
-
-
 def test_options_tells_nothing_of_anybodys_jobs(ada: Person, mallory: Person) -> None:
     job = completed(ada)
     foreign = mallory.client.options(DETAIL.format(job.pk))
     absent = mallory.client.options(DETAIL.format(uuid.uuid4()))
     assert foreign.status_code == absent.status_code == 200
     assert foreign.content == absent.content
+
+
+def test_evidence_tells_where_it_is_from_and_whether_it_is_still_there(
+    ada: Person, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    job = completed(ada)
+    today = timezone.now().date()
+    checked = timezone.now() - datetime.timedelta(hours=1)
+    for number, verdict in enumerate(["", "changed"]):
+        source = factories.source(
+            f"mealie-{number}", published_on=today - datetime.timedelta(days=365), retrieved=bool(verdict)
+        )
+        Evidence.objects.create(
+            owner=ada.principal, job=job, key=uuid.UUID(int=number), source=source, quote="Mealie plans",
+            start=0, end=12, weight=0.5 + number / 10, verdict=verdict,
+            checked_at=checked if verdict else None, now_says="Mealie schedules" if verdict else "",
+        )  # fmt: skip
+    changed, unseen = get(ada, DETAIL, job.pk).json()["evidence"]
+    assert changed == {
+        "evidence_id": str(uuid.UUID(int=1)),
+        "source_id": str(Evidence.objects.get(verdict="changed").source_id),
+        "source_name": "Mealie-1",
+        "url": "https://mealie-1.example",
+        "domain": "mealie-1.example",
+        "kind": "product page",
+        "origin": "test",
+        "quote": "Mealie plans",
+        "weight": 0.6,
+        "published_on": (today - datetime.timedelta(days=365)).isoformat(),
+        "fetched_at": changed["fetched_at"],
+        "freshness": 0.5,
+        "can_be_checked": True,
+        "checked_at": checked.isoformat(),
+        "verdict": "changed",
+        "now_says": "Mealie schedules",
+    }
+    assert (unseen["verdict"], unseen["checked_at"], unseen["now_says"]) == (None, None, None)
+    assert unseen["can_be_checked"] is False
+    with django_assert_num_queries(1):
+        shapes.evidence_of(job)

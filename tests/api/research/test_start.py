@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
+from accounts.models import LedgerEntry
 from realtime.models import Event, Stream
 from realtime.topics import Channel
 from research.actions import research as actions
@@ -20,6 +23,7 @@ from tests.helpers.people import JSONClient, Person
 
 URL = "/research"
 IDEA = "a recipe box for families"
+IDENTICAL = "Identical research request already in progress"
 
 
 def queue() -> list[tuple[Any, ...]]:
@@ -153,14 +157,20 @@ def test_fields_of_ours_are_never_written(ada: Person, mallory: Person) -> None:
     assert job.as_of.year != 1999
 
 
-@pytest.mark.parametrize("mode", ["feature", "", "MARKET", None, 1, ["market"], {}, True])
+@pytest.mark.parametrize("mode", ["features", "", "MARKET", None, 1, ["market"], {}, True])
 def test_other_modes(ada: Person, mode: Any) -> None:
-    refused(ada.client.post(URL, {"idea": IDEA, "mode": mode}), 422, "mode must be market")
+    refused(ada.client.post(URL, {"idea": IDEA, "mode": mode}), 422, "mode must be market or feature")
 
 
-def test_market_is_the_mode(ada: Person) -> None:
-    assert ada.client.post(URL, {"idea": IDEA, "mode": "market"}).status_code == 202
-    assert ResearchJob.objects.get().mode == "market"
+@pytest.mark.parametrize("mode", ["market", "feature"])
+def test_modes(ada: Person, mode: str) -> None:
+    assert ada.client.post(URL, {"idea": IDEA, "mode": mode}).status_code == 202
+    assert ResearchJob.objects.get().mode == mode
+
+
+@pytest.mark.parametrize("refresh", [None, 1, "true", [], {}])
+def test_refresh_of_another_kind(ada: Person, refresh: Any) -> None:
+    refused(ada.client.post(URL, {"idea": IDEA, "refresh": refresh}), 422, "refresh must be true or false")
 
 
 def test_project_may_be_null(ada: Person) -> None:
@@ -174,7 +184,7 @@ def test_project_id_that_is_none(ada: Person, project_id: Any) -> None:
 
 
 def test_own_project(ada: Person) -> None:
-    project = factories.stream(ada.principal, channel=Channel.PROJECT)
+    project = factories.project_row(ada.principal)
     response = ada.client.post(URL, {"idea": IDEA, "project_id": str(project.id)})
     assert response.status_code == 202
     job = ResearchJob.objects.select_related("stream").get()
@@ -182,7 +192,7 @@ def test_own_project(ada: Person) -> None:
 
 
 def test_project_of_somebody_else_is_as_absent_as_none(ada: Person, mallory: Person) -> None:
-    project = factories.stream(ada.principal, channel=Channel.PROJECT)
+    project = factories.project_row(ada.principal)
     absent = mallory.client.post(URL, {"idea": IDEA, "project_id": str(uuid.uuid4())})
     foreign = mallory.client.post(URL, {"idea": IDEA, "project_id": str(project.id)})
     refused(absent, 404, "Not found")
@@ -212,10 +222,87 @@ def test_position_counts_queued_jobs_ahead_of_everybody(ada: Person, mallory: Pe
     assert ada.client.get(f"/research/{response.json()['job_id']}/status").json()["position"] == 0
 
 
-def test_repeated_call_is_a_second_job(ada: Person) -> None:
-    first, second = (ada.client.post(URL, {"idea": IDEA}).json()["job_id"] for _ in range(2))
-    assert first != second
-    assert counts() == (2, 2, 2)
+@pytest.mark.parametrize("idea", [IDEA, "A Recipe box,  for FAMILIES!", "recipe boxes for the family"])
+@pytest.mark.parametrize("refresh", [False, True])
+def test_identical_request_while_the_first_is_at_work(ada: Person, idea: str, refresh: bool) -> None:
+    assert ada.client.post(URL, {"idea": IDEA}).status_code == 202
+    response = ada.client.post(URL, {"idea": idea, "refresh": refresh})
+    assert (response.status_code, response.json()) == (409, {"detail": IDENTICAL})
+    assert counts() == (1, 1, 1)
+
+
+def test_what_is_not_identical(ada: Person, mallory: Person) -> None:
+    others = [
+        ada.client.post(URL, {"idea": IDEA}),
+        ada.client.post(URL, {"idea": IDEA, "mode": "feature"}),
+        ada.client.post(URL, {"idea": "a recipe box without families"}),
+        mallory.client.post(URL, {"idea": IDEA}),
+    ]
+    assert [response.status_code for response in others] == [202] * 4
+
+
+def test_identical_request_after_the_first_failed(ada: Person) -> None:
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "failed")
+    assert ada.client.post(URL, {"idea": IDEA}).status_code == 202
+
+
+def test_the_database_itself_refuses_a_second_open_job(ada: Person) -> None:
+    """Whoever comes between the look and the insert of another."""
+    values = {"owner": ada.principal, "channel": Channel.RESEARCH, "dedup_key": "market:x"}
+    Stream.objects.create(id=uuid.uuid4(), **values)
+    with pytest.raises(IntegrityError, match="stream_dedup"), transaction.atomic():
+        Stream.objects.create(id=uuid.uuid4(), **values)
+    Stream.objects.create(id=uuid.uuid4(), **{**values, "channel": Channel.FEATURE_RESEARCH})
+    Stream.objects.create(id=uuid.uuid4(), **values, closed_seq=1)
+
+
+def ended(job_id: str, status: str, artifact: Any = None, hours_ago: float = 0) -> None:
+    at = timezone.now() - timedelta(hours=hours_ago)
+    Stream.objects.filter(pk=job_id).update(status=status, closed_seq=1, last_seq=1, updated_at=at)
+    ResearchJob.objects.filter(pk=job_id).update(artifact=artifact, quality_score=71.5)
+
+
+def test_fresh_answer_is_given_again(ada: Person) -> None:
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "completed", {"idea": IDEA}, hours_ago=2)
+    response = ada.client.post(URL, {"idea": f"{IDEA}."})
+    body = response.json()
+    assert response.status_code == 200
+    assert 7200 <= body.pop("age_seconds") < 7300
+    assert body == {
+        "job_id": job_id, "status": "completed", "position": 0, "cached": True, "quality_score": 71.5,
+        "artifact_url": f"/research/{job_id}",
+    }  # fmt: skip
+    assert counts() == (1, 1, 1)
+    assert LedgerEntry.objects.filter(owner=ada.principal).count() == 1
+
+
+def test_refresh_asks_anew(ada: Person) -> None:
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "completed", {"idea": IDEA})
+    response = ada.client.post(URL, {"idea": IDEA, "refresh": True})
+    assert response.status_code == 202
+    assert response.json()["job_id"] != job_id
+
+
+def test_old_foreign_and_other_answers_are_not_given(ada: Person, mallory: Person) -> None:
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "completed", {"idea": IDEA}, hours_ago=24.1)
+    project = factories.project_row(ada.principal)
+    answers = [
+        ada.client.post(URL, {"idea": IDEA, "mode": "feature"}),
+        mallory.client.post(URL, {"idea": IDEA}),
+        ada.client.post(URL, {"idea": IDEA, "project_id": str(project.pk)}),
+    ]
+    assert [response.status_code for response in answers] == [202] * 3
+
+
+def test_fresh_answer_of_another_project_is_not_given(ada: Person) -> None:
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "completed", {"idea": IDEA})
+    project = factories.project_row(ada.principal)
+    assert ada.client.post(URL, {"idea": IDEA, "project_id": str(project.pk)}).status_code == 202
 
 
 @pytest.mark.django_db
@@ -224,17 +311,19 @@ def test_without_a_token() -> None:
     refused(response, 401, "Missing Bearer token")
 
 
-def test_eleventh_job_in_a_minute_waits(
+def test_beyond_the_rate_limit_some_are_kept_and_the_rest_refused(
     ada: Person, mallory: Person, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.RATELIMIT_ENABLE = True
+    settings.RESEARCH_RUNNING, settings.RESEARCH_WAITING = 100, 2
     cache.clear()
     now = 1_700_000_000.0
     monkeypatch.setattr(time, "time", lambda: now)
-    assert [ada.client.post(URL, {"idea": IDEA}).status_code for _ in range(10)] == [202] * 10
-    response = ada.client.post(URL, {"idea": IDEA})
-    assert (response.status_code, response.json()) == (429, {"detail": "Too many requests"})
-    assert counts() == (10, 10, 10)
+    answers = [ada.client.post(URL, {"idea": f"{IDEA} {number}"}) for number in range(13)]
+    assert [answer.status_code for answer in answers] == [202] * 12 + [429]
+    assert ["waiting" in answer.json() for answer in answers[:12]] == [False] * 10 + [True] * 2
+    assert answers[-1].json() == {"detail": "Too many requests"}
+    assert counts() == (12, 12, 12)
     assert mallory.client.post(URL, {"idea": IDEA}).status_code == 202
-    now += int(response["Retry-After"])
+    now += int(answers[-1]["Retry-After"])
     assert ada.client.post(URL, {"idea": IDEA}).status_code == 202

@@ -188,9 +188,9 @@ def test_a_hundred_charges_at_once_never_overspend(ada: Principal) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hundred_jobs_at_once_never_overspend(ada: Principal) -> None:
-    def start(_: int) -> bool:
+    def start(number: int) -> bool:
         try:
-            research.start(owner=ada, idea="a recipe box", mode="market")
+            research.start(owner=ada, idea=f"a recipe box for {number} cooks", mode="market")
         except errors.TooManyRequests:
             return False
         return True

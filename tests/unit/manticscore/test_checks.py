@@ -49,6 +49,13 @@ CASES: list[tuple[dict[str, Any], set[str]]] = [
     ({"FIELD_KEYS": []}, {"E005"}),
     ({"FIELD_KEYS": ["short"]}, {"E006"}),
     ({"FIELD_KEYS": [Fernet.generate_key().decode(), "ümlaut", "x" * 44]}, {"E006"}),
+    ({"FETCH_ALLOW_PRIVATE": ["wiki.example.lan"]}, {"E007", "W005"}),
+    ({"FETCH_ALLOW_PRIVATE": ["wiki.example.lan:80"]}, {"W005"}),
+    ({"FETCH_ALLOW_PRIVATE": ["wiki.example.lan:80"], "DEBUG": True, "ALLOWED_HOSTS": ["localhost"]}, set()),
+    ({"OPENAI_BASE_URL": "http://127.0.0.1:11434/v1"}, {"W006"}),
+    ({"OPENAI_BASE_URL": "http://127.0.0.1:11434/v1", "LLM_MODEL": "llama3:8b"}, set()),
+    ({"ANTHROPIC_BASE_URL": "api.anthropic.com"}, {"E008"}),
+    ({"ANTHROPIC_USER_BASE_URL": "api.anthropic.com"}, {"E008"}),
     ({"CREDITS_ENFORCED": False}, {"W004"}),
     ({"CREDITS_ENFORCED": False, "EMBEDDED": True}, set()),
 ]

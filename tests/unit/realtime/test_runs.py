@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from manticscore import errors
 from manticscore.pipeline import Output, Pipeline, Report, Superseded, finish_with_error
 from realtime import runs
+from realtime.events import ProgressEvent
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
 from tests import factories
@@ -54,6 +55,28 @@ def test_a_closed_or_absent_stream_cannot_be_claimed() -> None:
     assert runs.claim(uuid.uuid4()) is None
     stream.refresh_from_db()
     assert (stream.attempt, stream.status) == (3, "completed")
+
+
+def test_reopening_forgets_stages_and_tells_why() -> None:
+    stream = factories.stream(
+        attempt=2, status="completed", stage="persist", last_seq=4, closed_seq=4, crashes=2
+    )
+    for stage in ("search", "judge"):
+        StageResult.objects.create(stream=stream, stage=stage, attempt=1, output={})
+    event = ProgressEvent(stage="signals_retrying", message="once more")
+    assert runs.reopen(stream.id, ["judge"], event) is True
+    stream.refresh_from_db()
+    assert (stream.status, stream.stage, stream.closed_seq, stream.crashes) == ("queued", "judge", None, 0)
+    assert (stream.last_seq, stream.attempt) == (5, 2)
+    assert [stage.stage for stage in StageResult.objects.filter(stream=stream)] == ["search"]
+    assert claimed(stream).attempt == 3
+
+
+def test_what_is_open_or_absent_is_not_reopened() -> None:
+    stream = factories.stream()
+    event = ProgressEvent(stage="x", message="x")
+    assert [runs.reopen(key, [], event) for key in (stream.id, uuid.uuid4())] == [False, False]
+    assert log.stored(stream.id) == []
 
 
 def test_executing_writes_the_whole_story_and_closes_the_stream() -> None:

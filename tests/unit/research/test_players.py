@@ -348,3 +348,13 @@ def test_a_loosely_related_product_says_so() -> None:
     found = rows(loose)["A"]
     assert (found.stage, found.why["loose"]) == ("established niche", True)
     assert found.why["rule"] == "loosely related: its relevance is only 0.21"
+
+
+def test_reports_join_the_product_that_their_headline_names_and_found_none() -> None:
+    product = plain("mealie", name="Mealie")
+    told = plain("told", name="Mealie gets a new owner", kind="news")
+    listed = plain("listed", name="10 best garden planners", kind="listicle")
+    own = document("own", "Mealie grows.", name="Release notes", domain="mealie.example", kind="news")
+    entities = merge([told, product, listed, (own, judgement(own))])
+    assert [entity.name for entity in entities] == ["Mealie"]
+    assert {source.id for source, _ in entities[0].sources} == {product[0].id, told[0].id, own.id}

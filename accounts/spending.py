@@ -1,0 +1,115 @@
+"""The ledger of language model calls, which also keeps their answers for runs that are resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import BigIntegerField, Count, Sum, Value
+from django.db.models.functions import Coalesce, Now
+
+from accounts.models import ModelCall
+from manticscore.clients.llm import Tokens
+
+OK = "ok"
+# In the month of the database's clock, as credits are. A row that is there already is not touched.
+RESERVE = """
+    INSERT INTO accounts_modelcall
+        (owner_id, stream_id, stage, fingerprint, model, own_key, outcome,
+         tokens_in, tokens_out, micro_usd, duration_ms, period)
+    VALUES (%s, %s, %s, %s, %s, %s, '', %s, %s, %s, 0, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM'))
+    ON CONFLICT (stream_id, stage, fingerprint) WHERE NOT fingerprint = '' DO NOTHING
+    RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Sums over calls."""
+
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    micro_usd: int = 0
+    duration_ms: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.tokens_in + self.tokens_out
+
+
+def find(stream_id: UUID, stage: str, fingerprint: str) -> ModelCall | None:
+    return ModelCall.objects.filter(stream_id=stream_id, stage=stage, fingerprint=fingerprint).first()
+
+
+def reserve(
+    owner_id: str,
+    stream_id: UUID,
+    stage: str,
+    fingerprint: str,
+    *,
+    model: str,
+    own_key: bool,
+    at_most: Tokens,
+    micro_usd: int,
+) -> int | None:
+    """Write down a call that is about to be made; None when somebody else has already."""
+    amounts = [at_most.read, at_most.written, micro_usd]
+    with connection.cursor() as cursor:
+        cursor.execute(RESERVE, [owner_id, stream_id, stage, fingerprint, model, own_key, *amounts])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def settle(
+    call_id: int,
+    *,
+    outcome: str,
+    duration_ms: int,
+    used: tuple[Tokens, int] | None,
+    reply: dict[str, Any] | None = None,
+) -> None:
+    """Write down how a call ended. `used` is tokens and cost; None leaves the most it can have been."""
+    amounts: dict[str, int] = {}
+    if used is not None:
+        tokens, micro_usd = used
+        amounts = {"tokens_in": tokens.read, "tokens_out": tokens.written, "micro_usd": micro_usd}
+    ModelCall.objects.filter(pk=call_id).update(
+        outcome=outcome, duration_ms=duration_ms, reply=reply, settled_at=Now(), **amounts
+    )
+
+
+def withdraw(call_id: int) -> None:
+    """Let an equal call be made anew, of a call that cost nothing; its row stays in the ledger."""
+    ModelCall.objects.filter(pk=call_id).update(fingerprint="")
+
+
+def forget(stream_id: UUID, stages: Sequence[str] | None = None) -> None:
+    """Drop the answers of a run, or of these stages of it, that needs them no more. What they cost stays."""
+    calls = ModelCall.objects.filter(stream_id=stream_id)
+    if stages is not None:
+        calls = calls.filter(stage__in=stages)
+    calls.update(reply=None, fingerprint="")
+
+
+def of_run(stream_id: UUID) -> list[ModelCall]:
+    """The calls of a run in their order."""
+    return list(ModelCall.objects.filter(stream_id=stream_id).order_by("id"))
+
+
+def spent_by_run(stream_id: UUID) -> Spent:
+    return _sum(stream_id=stream_id)
+
+
+def spent_ever(owner_id: str) -> Spent:
+    return _sum(owner_id=owner_id)
+
+
+def _sum(**which: Any) -> Spent:
+    names = ("tokens_in", "tokens_out", "micro_usd", "duration_ms")
+    sums = {name: Coalesce(Sum(name), Value(0), output_field=BigIntegerField()) for name in names}
+    found = ModelCall.objects.filter(**which).aggregate(calls=Count("id"), **sums)
+    return Spent(**{name: int(value) for name, value in found.items()})

@@ -1,0 +1,71 @@
+"""Asking an API of the operator's choice: bounded in time and size, never redirected, never by a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+TRANSIENT = frozenset({408, 425, 429})
+
+
+class ApiError(Exception):
+    """There is no answer to use. The message holds neither the URL nor a key.
+
+    `permanent`: asking again helps no more until somebody changes the configuration.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(message)
+
+
+async def ask(
+    method: str,
+    url: str,
+    *,
+    seconds: float,
+    max_bytes: int,
+    params: Mapping[str, Any] | None = None,
+    body: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Any:
+    """The JSON answer, complete within so many seconds and bytes. Raises ApiError."""
+    sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+    try:
+        async with (
+            asyncio.timeout(seconds),
+            httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False) as client,
+            client.stream(method, url, params=params, json=body, headers=sent) as response,
+        ):
+            check(response.status_code)
+            content = await read(response, max_bytes)
+    except TimeoutError:
+        raise ApiError(f"no answer within {seconds:g} s") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        raise ApiError(f"not reachable ({type(error).__name__})") from None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise ApiError("the answer is not JSON") from None
+
+
+def check(status: int) -> None:
+    if status == httpx.codes.OK:
+        return
+    permanent = 300 <= status < 500 and status not in TRANSIENT
+    raise ApiError(f"answered {status}", permanent=permanent)
+
+
+async def read(response: httpx.Response, max_bytes: int) -> bytes:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ApiError("the answer is compressed, which was not asked for")
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > max_bytes:
+            raise ApiError("the answer is too large")
+    return bytes(content)

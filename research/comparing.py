@@ -1,0 +1,96 @@
+"""What changed between two artifacts of the same question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Artifact = Mapping[str, Any]
+Row = Mapping[str, Any]
+
+PLAYERS = ("incumbents", "emerging", "established")
+MOVED = 0.1  # in threat or opportunity, from 0 to 1: less is noise
+
+
+def compare(before: Artifact, after: Artifact) -> dict[str, Any]:
+    """Rows that came, went or moved, by part of the artifact, and the change in quality."""
+    old, new = players(before), players(after)
+    return {
+        "competitors": {**came_and_went(old, new, player), "moved": moves(old, new)},
+        "features": came_and_went(by_label(before, "features"), by_label(after, "features"), labelled),
+        "gaps": {
+            **came_and_went(by_label(before, "gaps"), by_label(after, "gaps"), labelled),
+            "moved": gap_moves(by_label(before, "gaps"), by_label(after, "gaps")),
+        },
+        "signals": came_and_went(by_id(before, "signals"), by_id(after, "signals"), signal),
+        "quality": {"before": score(before), "after": score(after)},
+    }
+
+
+def players(artifact: Artifact) -> dict[str, Row]:
+    """By site, which outlives names; products without one by name."""
+    rows = [row for part in PLAYERS for row in artifact.get(part) or ()]
+    return {row.get("domain") or str(row["name"]).casefold(): row for row in rows}
+
+
+def by_label(artifact: Artifact, part: str) -> dict[str, Row]:
+    return {str(row["label"]).casefold(): row for row in artifact.get(part) or ()}
+
+
+def by_id(artifact: Artifact, part: str) -> dict[str, Row]:
+    return {row["id"]: row for row in artifact.get(part) or ()}
+
+
+def came_and_went(
+    old: Mapping[str, Row], new: Mapping[str, Row], shape: Callable[[Row], dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "new": [shape(row) for key, row in new.items() if key not in old],
+        "gone": [shape(row) for key, row in old.items() if key not in new],
+    }
+
+
+def moves(old: Mapping[str, Row], new: Mapping[str, Row]) -> list[dict[str, Any]]:
+    """Products in another stage, or of another threat."""
+    both = [(old[key], row) for key, row in new.items() if key in old]
+    return [
+        {
+            **player(row),
+            "stage_before": was.get("stage"),
+            "threat_before": was.get("threat"),
+        }
+        for was, row in both
+        if was.get("stage") != row.get("stage") or differs(was.get("threat"), row.get("threat"))
+    ]
+
+
+def gap_moves(old: Mapping[str, Row], new: Mapping[str, Row]) -> list[dict[str, Any]]:
+    both = [(old[key], row) for key, row in new.items() if key in old]
+    return [
+        {**labelled(row), "opportunity": row["opportunity"], "opportunity_before": was["opportunity"]}
+        for was, row in both
+        if differs(was.get("opportunity"), row.get("opportunity"))
+    ]
+
+
+def differs(before: Any, after: Any) -> bool:
+    numbers: Sequence[Any] = (before, after)
+    if not all(isinstance(number, int | float) for number in numbers):
+        return bool(before != after)
+    return abs(float(after) - float(before)) >= MOVED
+
+
+def player(row: Row) -> dict[str, Any]:
+    return {name: row.get(name) for name in ("id", "name", "url", "stage", "threat")}
+
+
+def labelled(row: Row) -> dict[str, Any]:
+    return {"id": row.get("id"), "label": row["label"]}
+
+
+def signal(row: Row) -> dict[str, Any]:
+    return {name: row.get(name) for name in ("id", "kind", "text", "year")}
+
+
+def score(artifact: Artifact) -> Any:
+    return (artifact.get("quality") or {}).get("score")

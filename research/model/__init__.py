@@ -1,0 +1,1 @@
+"""The language model's part in research: it refines what the offline analyst found, quote by quote."""

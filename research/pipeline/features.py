@@ -1,0 +1,56 @@
+"""Feature deep research: four stages from named features to a blueprint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from manticscore.pipeline import Pipeline, Stage
+from realtime.runs import StreamJournal
+from research import spaces
+from research.corpus import PostgresCorpus
+from research.models import FeatureResearchJob, ResearchJob
+from research.pipeline.featurecontext import Asked, FeatureContext
+from research.pipeline.stages.feature_analyze import Analyze
+from research.pipeline.stages.feature_gather import Gather
+from research.pipeline.stages.feature_scope import Scope
+from research.pipeline.stages.feature_synthesize import Synthesize
+
+MAX_RESULT_BYTES = 200 * 1024  # leaves room in an event for its envelope
+HEAD = ("job_id", "artifact_hash", "idea", "as_of", "blueprint", "summary", "provenance")
+
+
+def pipeline() -> Pipeline[FeatureContext]:
+    stages: list[Stage[FeatureContext]] = [Scope(), Gather(), Analyze(), Synthesize()]
+    return Pipeline(stages, result)
+
+
+def context(job: FeatureResearchJob, journal: StreamJournal, *, live: bool = True) -> FeatureContext:
+    """What a run starts from."""
+    corpus = PostgresCorpus()
+    known = wordings(job.research)
+    return FeatureContext(
+        job_id=job.pk,
+        idea=job.idea,
+        as_of=job.as_of,
+        asked=[Asked(**feature, wordings=known.get(feature["id"], ())) for feature in job.features],
+        corpus=corpus,
+        embed=spaces.embedder(corpus.space),
+        fenced=journal.fenced,
+        live=live,
+    )
+
+
+def wordings(research: ResearchJob | None) -> dict[str, list[str]]:
+    """How the products of a market research word its features, by feature id."""
+    if research is None or research.artifact is None:
+        return {}
+    return {feature["id"]: feature["phrases"] for feature in research.artifact["features"]}
+
+
+def result(context: FeatureContext) -> dict[str, Any]:
+    """The `result` event: the artifact, or for a very large one its head and where to get the rest."""
+    full = {**context.result, "artifact_url": f"/feature-research/{context.job_id}/result"}
+    if len(json.dumps(full, ensure_ascii=False).encode()) <= MAX_RESULT_BYTES:
+        return full
+    return {"complete": False, "artifact_url": full["artifact_url"], **{name: full[name] for name in HEAD}}

@@ -1,0 +1,163 @@
+"""GET and PATCH /build-nodes/{node_id}, assess, prerequisites and re-expand."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from buildgraphs.models import BuildGraph, BuildNode
+from realtime.models import Stream
+from tests import factories
+from tests.api.buildgraphs.conftest import worked
+from tests.api.buildgraphs.test_start import artifact, feature
+from tests.helpers import log
+from tests.helpers.people import Person
+
+
+def url(node: BuildNode, rest: str = "") -> str:
+    return f"/build-nodes/{node.pk}{rest}"
+
+
+@pytest.fixture
+def leaf(graph: BuildGraph) -> BuildNode:
+    return graph.nodes.get(node_key="shopping-list.browsing")
+
+
+def test_node_comes_with_what_is_below(ada: Person, graph: BuildGraph) -> None:
+    body = ada.client.get(url(graph.nodes.get(node_key="shopping-list"))).json()
+    assert body["node_key"] == "shopping-list"
+    assert len(body["children"]) == 3
+
+
+def test_changes(ada: Person, leaf: BuildNode) -> None:
+    wanted = {"user_status": "in_progress", "name": "Pages", "effort": None, "unknowns": ["How long?"]}
+    body = ada.client.patch(url(leaf), wanted).json()
+    assert {name: body[name] for name in wanted} == wanted
+    leaf.refresh_from_db()
+    assert (leaf.user_status, leaf.name, leaf.effort) == ("in_progress", "Pages", None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"user_status": "lost"}, {"risk": None}, {"effort": "tiny"}, {"name": ""}, {"unknowns": "x"},
+     {"depends_on": ["x"]}],
+)  # fmt: skip
+def test_refused_changes(ada: Person, leaf: BuildNode, change: dict[str, Any]) -> None:
+    assert ada.client.patch(url(leaf), change).status_code == 422
+
+
+def test_dependencies(ada: Person, mallory: Person, graph: BuildGraph, leaf: BuildNode) -> None:
+    editing, model = (graph.nodes.get(node_key=f"shopping-list.{key}") for key in ("editing", "model"))
+    body = ada.client.patch(url(leaf), {"depends_on": [str(editing.pk)]}).json()
+    assert body["depends_on"] == [str(editing.pk)]
+    circle = ada.client.patch(url(model), {"depends_on": [str(leaf.pk)]})
+    assert (circle.status_code, circle.json()) == (409, {"detail": "These dependencies would go in a circle"})
+    itself = ada.client.patch(url(model), {"depends_on": [str(model.pk)]})
+    assert itself.status_code == 409
+    foreign = factories.planned_graph(mallory.principal).nodes.first()
+    assert foreign is not None
+    for absent in (foreign.pk, uuid.uuid4()):
+        assert ada.client.patch(url(leaf), {"depends_on": [str(absent)]}).status_code == 404
+    assert ada.client.get(url(leaf)).json()["depends_on"] == [str(editing.pk)]
+
+
+def test_assessment_fills_in_what_is_open(ada: Person, collapsed: BuildNode) -> None:
+    body = ada.client.post(url(collapsed, "/assess")).json()
+    assert (body["risk"], body["effort"], body["confidence"]) == ("yellow", "medium", "medium")
+    assert {reason["about"] for reason in body["reasons"]} == {"risk", "effort", "confidence"}
+    assert body["node_status"] == "collapsed"
+
+
+def test_assessment_lowers_no_risk(ada: Person, leaf: BuildNode) -> None:
+    ada.client.patch(url(leaf), {"risk": "red"})
+    assert ada.client.post(url(leaf, "/assess")).json()["risk"] == "red"
+
+
+def test_prerequisites(ada: Person, graph: BuildGraph, leaf: BuildNode) -> None:
+    body = ada.client.get(url(graph.nodes.get(node_key="meal-planning.view"), "/prerequisites")).json()
+    assert [each["node_key"] for each in body["needs"]] == ["meal-planning.time", "shopping-list"]
+    assert body["suggested"] == []
+    lonely = factories.planned_graph(ada.principal, "Stripe payments").nodes.get(parent=None)
+    suggested = ada.client.get(url(lonely, "/prerequisites")).json()["suggested"]
+    assert [each["archetype"] for each in suggested] == ["authentication", "records"]
+    assert suggested[0]["reason"] == "Payments and billing usually stands on it"
+
+
+@pytest.fixture
+def expanded(ada: Person, collapsed: BuildNode) -> BuildNode:
+    ada.client.post(url(collapsed, "/expand"))
+    worked(collapsed.graph)
+    collapsed.refresh_from_db()
+    return collapsed
+
+
+def research(ada: Person, graph: BuildGraph) -> Any:
+    row = feature("Shopping list", in_idea=True, text="The database itself refuses rows that break rules.")
+    job = factories.research_job(ada.principal, artifact=artifact(features=[row]))
+    Stream.objects.filter(pk=job.pk).update(status="completed", closed_seq=1, last_seq=1)
+    return ada.client.post(f"/build-graphs/{graph.pk}/research", {"research_id": str(job.pk)})
+
+
+def test_nothing_new_changes_nothing(ada: Person, expanded: BuildNode) -> None:
+    body = ada.client.post(url(expanded, "/re-expand"), {}).json()
+    assert (body["added"], body["removed"], body["changed"], body["applied"]) == ([], [], [], False)
+    assert len(body["kept"]) == 2
+
+
+def test_new_research_is_shown_and_then_kept(ada: Person, graph: BuildGraph, expanded: BuildNode) -> None:
+    rules = expanded.children.get(node_key="shopping-list.model.rules")
+    ada.client.patch(url(rules), {"user_status": "done"})
+    assert research(ada, graph).status_code == 200
+    rows = BuildNode.objects.count()
+    shown = ada.client.post(url(expanded, "/re-expand"), {}).json()
+    (changed,) = [each for each in shown["changed"] if "acceptance_criteria" in each["changes"]]
+    (line,) = changed["changes"]["acceptance_criteria"]["added"]
+    assert "The database itself refuses rows that break rules." in line
+    assert BuildNode.objects.count() == rows
+
+    former = ada.client.post(url(expanded, "/re-expand"), {"keep": "former"}).json()
+    assert former["applied"] is False
+    before = len(log.stored(graph.pk))
+    body = {"keep": "new", "revision": shown["revision"]}
+    applied = ada.client.post(url(expanded, "/re-expand"), body).json()
+    assert applied["applied"] is True
+    child = BuildNode.objects.get(pk=changed["id"])
+    assert line in child.spec["acceptance_criteria"]
+    rules.refresh_from_db()
+    assert rules.user_status == "done"
+    told = [event for _, event, _ in log.stored(graph.pk)[before:]]
+    assert told == ["expand_start", "expand_done", "done"]
+    assert ada.client.post(url(expanded, "/re-expand"), body).status_code == 409, "that revision is over"
+
+
+def test_children_that_went_come_back(ada: Person, graph: BuildGraph, expanded: BuildNode) -> None:
+    expanded.children.get(node_key="shopping-list.model.rules").delete()
+    extra = expanded.children.get()
+    extra.pk, extra.node_key = uuid.uuid4(), "shopping-list.model.more"
+    extra.save(force_insert=True)
+    shown = ada.client.post(url(expanded, "/re-expand"), {}).json()
+    assert [each["node_key"] for each in shown["added"]] == ["shopping-list.model.rules"]
+    assert [each["node_key"] for each in shown["removed"]] == ["shopping-list.model.more"]
+    ada.client.post(url(expanded, "/re-expand"), {"keep": "new", "revision": shown["revision"]})
+    assert set(expanded.children.values_list("node_key", flat=True)) == {
+        "shopping-list.model.rules", "shopping-list.model.schema",
+    }  # fmt: skip
+    told = {event: data for _, event, data in log.stored(graph.pk)}
+    assert told["expand_done"]["removed"] == [str(extra.pk)]
+    assert told["node_created"]["node_key"] == "shopping-list.model.rules"
+
+
+def test_re_expansion_is_refused(
+    ada: Person, graph: BuildGraph, expanded: BuildNode, leaf: BuildNode
+) -> None:
+    assert ada.client.post(url(leaf, "/re-expand"), {}).status_code == 409
+    assert ada.client.post(url(expanded, "/re-expand"), {"keep": "new"}).status_code == 400
+    assert ada.client.post(url(expanded, "/re-expand"), {"keep": "both"}).status_code == 422
+    shown = ada.client.post(url(expanded, "/re-expand"), {}).json()
+    ada.client.post(url(graph.nodes.get(node_key="shopping-list.editing"), "/expand"))
+    body = {"keep": "new", "revision": shown["revision"]}
+    assert ada.client.post(url(expanded, "/re-expand"), body).json() == {
+        "detail": "The graph is being worked on"
+    }

@@ -25,8 +25,8 @@ def job() -> ResearchJob:
         idea="a recipe box for Zoë", artifact={"version": 1}, artifact_hash="ab" * 32
     )
     Stream.objects.filter(pk=made.pk).update(attempt=1)
-    told = [events.build("progress", {"stage": "search", "message": "Scanning"}), events.DoneEvent()]
-    publish.append(made.pk, 1, told, status="completed", close=True)
+    told = [events.build("progress", {"stage": "search", "message": "Scanning"})]
+    publish.close(made.pk, 1, told, status="completed")
     Evidence.objects.create(
         owner=made.owner, job=made, key=uuid.uuid4(), source=factories.source(), quote="Mealie",
         start=0, end=6, weight=0.5,

@@ -40,7 +40,7 @@ def serve(settings: LazySettings) -> Serve:
     @contextmanager
     def served(script: Script) -> Iterator[LlmServer]:
         with llm_server(script) as server:
-            settings.ANTHROPIC_BASE_URL = server.url
+            settings.ANTHROPIC_BASE_URL = settings.ANTHROPIC_USER_BASE_URL = server.url
             settings.ANTHROPIC_API_KEY = OPERATORS_KEY
             yield server
 

@@ -43,8 +43,10 @@ def wants_json(request: HttpRequest) -> bool:
 
 def project(request: HttpRequest, page: Page) -> HttpResponse:
     idea = page.get("idea", {})
-    summary = idea.get("one_liner") or page["project"]["description"] or page["project"]["short_title"]
-    context = {**page, "summary": summary[:OG_DESCRIPTION], "url": request.build_absolute_uri(request.path)}
+    title = page["project"]["short_title"]
+    told = idea.get("one_liner") or page["project"]["description"] or title
+    url = request.build_absolute_uri(request.path)
+    context = {**page, "title": title, "description": told[:OG_DESCRIPTION], "url": url}
     return HttpResponse(render_to_string("public/project.html", context))
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -21,6 +23,7 @@ GROUP = "realtime.hubs"
 MESSAGE = "realtime.hint"
 STREAM, CONNECTION = "stream", "connection"  # what a hint is about
 TIMEOUT = 0.1  # seconds
+PAUSE = 0.005  # seconds between two messages of a process that has more and more to tell
 
 Listener = Callable[[UUID, int], None]
 
@@ -53,42 +56,53 @@ def connection_opened(principal_id: str, generation: int) -> None:
 
 
 class Sender:
-    """An event loop in a thread of its own, so that synchronous writers can use the channel layer.
+    """A thread of its own, so that synchronous writers can use the channel layer.
 
-    Hints about one stream, or one principal, are merged while one is on its way.
+    A hint on its way costs several times what the append costs that it tells of. So hints about one stream,
+    or one principal, are merged while others are on their way and for PAUSE after; the first goes at once.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._filled = threading.Event()
         self._waiting: dict[tuple[str, str], int] = {}
-        self._sending = False
+        self._thread: threading.Thread | None = None
 
     def send(self, about: str, name: str, number: int) -> None:
         with self._lock:
-            idle, self._sending = not self._sending, True
             self._waiting[about, name] = max(number, self._waiting.get((about, name), 0))
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="hints", daemon=True).start()
-        if idle:
-            asyncio.run_coroutine_threadsafe(self._flush(), self._loop)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+                self._thread.start()
+        self._filled.set()
 
-    async def _flush(self) -> None:
-        while waiting := self._take():
-            hints = [[about, name, number] for (about, name), number in waiting.items()]
-            message = {"type": MESSAGE, "hints": hints}
-            try:
-                await asyncio.wait_for(get_channel_layer().group_send(GROUP, message), TIMEOUT)
-            except Exception as error:  # whatever Redis does, the writer's work is already safe
-                logger.debug("hint not sent: %r", error)
+    def _run(self) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            self._filled.wait()
+            self._filled.clear()
+            with self._lock:
+                waiting, self._waiting = self._waiting, {}
+            if waiting:
+                loop.run_until_complete(self._flush(waiting))
+            time.sleep(PAUSE)
 
-    def _take(self) -> dict[tuple[str, str], int]:
-        """What has gathered meanwhile. Nothing: the sender is idle from now on."""
-        with self._lock:
-            waiting, self._waiting = self._waiting, {}
-            self._sending = bool(waiting)
-        return waiting
+    async def _flush(self, waiting: Mapping[tuple[str, str], int]) -> None:
+        hints = [[about, name, number] for (about, name), number in waiting.items()]
+        try:
+            layer = get_channel_layer()
+            await asyncio.wait_for(layer.group_send(GROUP, {"type": MESSAGE, "hints": hints}), TIMEOUT)
+        except Exception as error:  # whatever Redis does, the writer's work is already safe
+            logger.debug("hint not sent: %r", error)
 
 
 _sender = Sender()
+
+
+def _renew() -> None:
+    """Threads stay behind when a process forks."""
+    global _sender
+    _sender = Sender()
+
+
+os.register_at_fork(after_in_child=_renew)

@@ -5,6 +5,23 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
+# The statement inside sees what was committed before the stream's row was let go, so an append that the
+# deletion had to wait for leaves nothing behind; and an append that comes later finds no stream.
+DELETE_EVENTS = """
+    CREATE FUNCTION delete_events_of_deleted_streams() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        DELETE FROM realtime_event USING deleted WHERE realtime_event.stream_id = deleted.id;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER events_go_with_stream AFTER DELETE ON realtime_stream REFERENCING OLD TABLE AS deleted
+        FOR EACH STATEMENT EXECUTE FUNCTION delete_events_of_deleted_streams();
+"""
+DELETE_NO_EVENTS = """
+    DROP TRIGGER events_go_with_stream ON realtime_stream;
+    DROP FUNCTION delete_events_of_deleted_streams();
+"""
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -66,7 +83,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('project_id', models.UUIDField(null=True)),
                 ('project_seq', models.BigIntegerField(null=True)),
-                ('stream', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='realtime.stream')),
+                ('stream', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='realtime.stream')),
             ],
         ),
         migrations.AddIndex(
@@ -99,4 +116,5 @@ class Migration(migrations.Migration):
         ),
         # Room in every page of the table for the new versions that appends make of its rows.
         migrations.RunSQL('ALTER TABLE realtime_stream SET (fillfactor = 70)', migrations.RunSQL.noop),
+        migrations.RunSQL(DELETE_EVENTS, DELETE_NO_EVENTS),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from realtime.events import MAX_EVENT_BYTES, ProgressEvent
 from realtime.hub import READ_PAGES
 from realtime.models import Event, Stream
 from tests import factories
-from tests.helpers import log
+from tests.helpers import installation, log
 from tests.helpers.threads import at_once
 
 Hint = tuple[uuid.UUID, int]
@@ -217,6 +218,33 @@ def test_a_hub_that_fails_does_not_fail_the_writer(hinted: list[Hint]) -> None:
     with transaction.atomic():
         publish.append(stream.id, 1, [log.progress()])
     assert log.numbers(stream.id) == [1, 2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_that_waits_for_an_append_leaves_no_event_behind() -> None:
+    stream, other = factories.stream(), factories.stream()
+    publish.append(other.id, 1, [log.progress()])
+
+    def delete() -> None:
+        Stream.objects.filter(pk=stream.pk).delete()
+        connection.close()
+
+    deletion = threading.Thread(target=delete)
+    with transaction.atomic():
+        publish.append(stream.id, 1, log.several(3))
+        deletion.start()
+        installation.until(someone_waits_for_a_row)
+    deletion.join(10)
+    assert list(Event.objects.values_list("stream_id", flat=True)) == [other.id]
+    with pytest.raises(Superseded):
+        publish.append(stream.id, 1, [log.progress()])
+    assert list(Event.objects.values_list("stream_id", flat=True)) == [other.id]
+
+
+def someone_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")
+        return bool(cursor.fetchone()[0])
 
 
 def lines(stream_id: uuid.UUID, first: int, last: int) -> bytes:

@@ -1,17 +1,12 @@
-"""A piece of research as a PDF, set by typst."""
+"""A piece of research as a PDF."""
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import typst
-from django.template.loader import get_template
-
-from research import lastresort, snapshots
+from manticscore.typesetting import documents
+from research import snapshots
 from research.models import ResearchJob
 from research.snapshots import Row
 
@@ -20,18 +15,8 @@ QUOTES = 2  # of a row
 
 
 def pdf(job: ResearchJob) -> bytes:
-    """Everything in it is handed over as data: no text of an idea or a source is read as markup."""
-    data = json.dumps({**content(job), "last_resort": lastresort.FAMILY}, ensure_ascii=False)
-    with tempfile.TemporaryDirectory() as directory:
-        fonts = Path(directory)
-        lastresort.write(fonts / "boxes.ttf", lastresort.letters_beyond_latin(data))
-        made: bytes = typst.compile(template(), sys_inputs={"data": data}, font_paths=[fonts])
-    return made
-
-
-def template() -> Path:
-    found: Any = get_template(TEMPLATE)
-    return Path(found.origin.name)
+    """Raises as `documents.pdf` does."""
+    return documents.pdf(TEMPLATE, content(job))
 
 
 def content(job: ResearchJob) -> dict[str, Any]:

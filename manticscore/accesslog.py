@@ -14,7 +14,7 @@ from manticscore.lib.redact import one_line, redact
 MAX_PATH = 200  # characters
 CLIENT_LEFT = 499  # of a request that was given up before its answer began
 REQUEST = "manticscore.request"  # key of the scope
-ABNORMAL = 1006  # of a socket that was not closed by us
+ABNORMAL = 1006  # of a socket that nobody closed
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -42,6 +42,13 @@ class AccessLog:
         started = time.perf_counter()
         status = ABNORMAL if scope["type"] == "websocket" else CLIENT_LEFT
 
+        async def hearing() -> Message:
+            nonlocal status
+            message = await receive()
+            if message["type"] == "websocket.disconnect" and status == ABNORMAL:
+                status = message.get("code", ABNORMAL)
+            return message
+
         async def watching(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -51,7 +58,7 @@ class AccessLog:
             await send(message)
 
         try:
-            await self._application(scope, receive, watching)
+            await self._application(scope, hearing, watching)
         except Exception:
             status = 500
             raise

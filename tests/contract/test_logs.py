@@ -174,6 +174,26 @@ async def test_request_id_is_known_in_threads_and_tasks(kept: Kept) -> None:
     assert ids["a"] != ids["b"]
 
 
+@pytest.mark.parametrize("sent, received, logged", [(None, 1001, 1001), (4003, 1006, 4003), (None, None, 1006)])
+async def test_the_code_that_closed_a_socket_is_logged(
+    kept: Kept, sent: int | None, received: int | None, logged: int
+) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if sent:
+            await send({"type": "websocket.close", "code": sent})
+        await receive()
+
+    async def receive() -> Any:
+        code = {} if received is None else {"code": received}
+        return {"type": "websocket.disconnect", **code}
+
+    async def send(message: Any) -> None:
+        pass
+
+    await AccessLog(application)({"type": "websocket", "path": "/ws"}, receive, send)
+    assert kept.records[-1].access["status"] == logged  # type: ignore[attr-defined]
+
+
 def partial_logger(name: str) -> Callable[[], None]:
     return lambda: logging.getLogger("work").info("in %s", name)
 

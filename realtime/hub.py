@@ -142,8 +142,7 @@ class Hub:
     def __init__(self, conninfo: str) -> None:
         self._pool = AsyncConnectionPool(
             conninfo,
-            min_size=1,
-            max_size=settings.HUB_POOL_SIZE,
+            min_size=settings.HUB_POOL_SIZE,
             timeout=POOL_WAIT,
             reconnect_timeout=POOL_WAIT,
             open=False,

@@ -174,7 +174,9 @@ async def test_request_id_is_known_in_threads_and_tasks(kept: Kept) -> None:
     assert ids["a"] != ids["b"]
 
 
-@pytest.mark.parametrize("sent, received, logged", [(None, 1001, 1001), (4003, 1006, 4003), (None, None, 1006)])
+@pytest.mark.parametrize(
+    ("sent", "received", "logged"), [(None, 1001, 1001), (4003, 1006, 4003), (None, None, 1006)]
+)
 async def test_the_code_that_closed_a_socket_is_logged(
     kept: Kept, sent: int | None, received: int | None, logged: int
 ) -> None:

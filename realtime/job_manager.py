@@ -159,4 +159,4 @@ class PatientJobManager(JobManager):
     def _note_answer(self) -> None:
         if self._away:
             self._away = False
-            logger.info("the job queue is back")
+            logger.warning("the job queue is back")  # as loud as its loss

@@ -197,6 +197,8 @@ def test_a_worker_waits_for_a_database_that_is_away(installation: Installation, 
             with installation.unreachable():
                 told = "waiting for the database"
                 until(lambda: worker.output.count(told) == outages, "the worker to notice")  # noqa: B023
+            told = "the job queue is back"
+            until(lambda: worker.output.count(told) == outages, "the worker to find it again")  # noqa: B023
             # Somebody is there to take it, and it is the same process.
             job_ids.append(visitor.start(f"a recipe box after {outages} outages"))
         for job_id in job_ids:

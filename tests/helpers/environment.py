@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import signal
 from pathlib import Path
 from typing import IO
 
@@ -52,5 +53,7 @@ LIVE = (
 )  # fmt: skip
 for name in (*OPTIONAL, *PAID, *LIVE):
     os.environ.pop(name, None)
+# What is started in the background of a shell ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 embedded_postgres.start_unless_configured()
 django.setup()

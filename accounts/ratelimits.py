@@ -74,6 +74,7 @@ CARD_IDEAS = Limit("card_ideas", "20/m", "user", Guards.PAID)
 FEATURE_SELECTION = Limit("feature_selection", "10/m", "user", Guards.PAID)
 RESEARCH_STATS = Limit("research_stats", "30/m", "user", Guards.ACCOUNT)
 SEARCH = Limit("search", "30/m", "user", Guards.PAID)
+RECHECK_EVIDENCE = Limit("recheck_evidence", "10/h", "user", Guards.PAID)
 PDF = Limit("pdf", "20/m", "user", Guards.ACCOUNT)
 SHIP = Limit("ship", "10/m", "user", Guards.ACCOUNT)
 # Of routes that are still to come.

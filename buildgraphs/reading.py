@@ -46,12 +46,11 @@ def read(graph: BuildGraph) -> Reading:
 
 def evidence(graph: BuildGraph) -> dict[str, bool]:
     """Of every quote that the graph's research holds now whether it stands; of two, whether one does."""
-    rows = Evidence.objects.filter(job__build_graphs=graph).values_list("key", "verdict")
+    market = Evidence.objects.filter(job__build_graphs=graph).values_list("key", "verdict")
+    features = FeatureEvidence.objects.filter(job=graph.feature_research_id).values_list("key", "verdict")
     found: dict[str, bool] = {}
-    for key, verdict in rows:
+    for key, verdict in (*market, *features):
         found[str(key)] = found.get(str(key), False) or verdict not in LEFT
-    for key in FeatureEvidence.objects.filter(job=graph.feature_research_id).values_list("key", flat=True):
-        found.setdefault(str(key), True)
     return found
 
 

@@ -26,10 +26,32 @@ from research.models import (
 PASSAGES_SHOWN = 100
 
 
-@admin.register(ResearchJob)
-class ResearchJobAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "idea", "owner_id", "mode", "status", "stage", "quality_score", "created_at")
+class JobAdmin(ReadOnlyAdmin):
+    """What the jobs of both kinds of research have in common."""
+
     list_select_related = ("stream",)
+    readonly_fields = ("status", "stage", "evidence_rows")
+    ordering = ("-created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("artifact")
+
+    @admin.display(description="Stream's status")
+    def status(self, job: ResearchJob | FeatureResearchJob) -> str:
+        return job.stream.status
+
+    @admin.display(description="Stage")
+    def stage(self, job: ResearchJob | FeatureResearchJob) -> str:
+        return job.stream.stage
+
+    @admin.display(description="Pieces of evidence")
+    def evidence_rows(self, job: ResearchJob | FeatureResearchJob) -> int:
+        return job.evidence.count()
+
+
+@admin.register(ResearchJob)
+class ResearchJobAdmin(JobAdmin):
+    list_display = ("pk", "idea", "owner_id", "mode", "status", "stage", "quality_score", "created_at")
     fields = (
         "stream",
         "owner",
@@ -47,24 +69,7 @@ class ResearchJobAdmin(ReadOnlyAdmin):
         "evidence_rows",
         "created_at",
     )
-    readonly_fields = ("status", "stage", "evidence_rows")
     search_fields = ("stream", "owner")
-    ordering = ("-created_at",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("artifact")
-
-    @admin.display(description="Stream's status")
-    def status(self, job: ResearchJob) -> str:
-        return job.stream.status
-
-    @admin.display(description="Stage")
-    def stage(self, job: ResearchJob) -> str:
-        return job.stream.stage
-
-    @admin.display(description="Pieces of evidence")
-    def evidence_rows(self, job: ResearchJob) -> int:
-        return job.evidence.count()
 
 
 @admin.register(Card)
@@ -80,6 +85,7 @@ class CardAdmin(ReadOnlyAdmin):
         "idea",
         "title",
         "content",
+        "interpretation",
         "created_at",
         "updated_at",
     )
@@ -90,7 +96,7 @@ class CardAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("research").defer("research__artifact")
 
 
-@admin.register(Evidence)
+@admin.register(Evidence, FeatureEvidence)
 class EvidenceAdmin(ReadOnlyAdmin):
     list_display = ("id", "job_id", "source", "quote", "weight", "verdict", "checked_at")
     list_select_related = ("source",)
@@ -118,9 +124,8 @@ class EvidenceAdmin(ReadOnlyAdmin):
 
 
 @admin.register(FeatureResearchJob)
-class FeatureResearchJobAdmin(ReadOnlyAdmin):
+class FeatureResearchJobAdmin(JobAdmin):
     list_display = ("pk", "idea", "owner_id", "is_chained", "status", "stage", "created_at")
-    list_select_related = ("stream",)
     fields = (
         "stream",
         "owner",
@@ -136,37 +141,7 @@ class FeatureResearchJobAdmin(ReadOnlyAdmin):
         "evidence_rows",
         "created_at",
     )
-    readonly_fields = ("status", "stage", "evidence_rows")
     search_fields = ("stream", "owner", "research")
-    ordering = ("-created_at",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).defer("artifact")
-
-    @admin.display(description="Stream's status")
-    def status(self, job: FeatureResearchJob) -> str:
-        return job.stream.status
-
-    @admin.display(description="Stage")
-    def stage(self, job: FeatureResearchJob) -> str:
-        return job.stream.stage
-
-    @admin.display(description="Pieces of evidence")
-    def evidence_rows(self, job: FeatureResearchJob) -> int:
-        return job.evidence.count()
-
-
-@admin.register(FeatureEvidence)
-class FeatureEvidenceAdmin(ReadOnlyAdmin):
-    list_display = ("id", "job_id", "source", "quote", "weight")
-    list_select_related = ("source",)
-    fields = ("id", "owner", "job", "key", "source", "quote", "start", "end", "weight")
-    search_fields = ("id", "job", "owner")
-    ordering = ("-id",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        unneeded = ("source__text", "source__vector", "source__terms", "source__facts")
-        return super().get_queryset(request).select_related("source").defer(*unneeded)
 
 
 @admin.register(Source)

@@ -8,12 +8,12 @@ class ResearchConfig(AppConfig):
         from accounts import profiles
         from projects import home, public
         from realtime import events
-        from research import receivers, sections  # noqa: F401  # receivers connect themselves
+        from research import receivers, summaries  # noqa: F401  # receivers connect themselves
         from research.events import FeatureResearchChained, ProjectSeeded
         from research.models import ResearchJob
 
         profiles.counters["research_count"] = ResearchJob.count_of
         events.register(FeatureResearchChained, ProjectSeeded)
-        home.sections["research"] = sections.home
-        home.sections["feature_research"] = sections.features
-        public.sections.update(idea=sections.idea, research=sections.public)
+        home.sections["research"] = summaries.home
+        home.sections["feature_research"] = summaries.features
+        public.sections.update(idea=summaries.idea, research=summaries.public)

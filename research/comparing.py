@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-Artifact = Mapping[str, Any]
-Row = Mapping[str, Any]
+from research import artifacts
+from research.artifacts import Artifact, Row
 
-PLAYERS = ("incumbents", "emerging", "established")
 MOVED = 0.1  # in threat or opportunity, from 0 to 1: less is noise
 
 
 def compare(before: Artifact, after: Artifact) -> dict[str, Any]:
     """Rows that came, went or moved, by part of the artifact, and the change in quality."""
-    old, new = players(before), players(after)
+    old, new = by_site(before), by_site(after)
     return {
         "competitors": {**came_and_went(old, new, player), "moved": moves(old, new)},
         "features": came_and_went(by_label(before, "features"), by_label(after, "features"), labelled),
@@ -27,9 +26,9 @@ def compare(before: Artifact, after: Artifact) -> dict[str, Any]:
     }
 
 
-def players(artifact: Artifact) -> dict[str, Row]:
-    """By site, which outlives names; products without one by name."""
-    rows = [row for part in PLAYERS for row in artifact.get(part) or ()]
+def by_site(artifact: Artifact) -> dict[str, Row]:
+    """Products by their site, which outlives names; those without one by name."""
+    rows = artifacts.players(artifact)
     return {row.get("domain") or str(row["name"]).casefold(): row for row in rows}
 
 

@@ -36,7 +36,7 @@ class PostgresCorpus:
     """`analyst.documents.Corpus` as it was when this object was made; make one per run."""
 
     def __init__(self) -> None:
-        self._state = CorpusState.objects.select_related("space").filter(pk=1).first() or CorpusState()
+        self._state = CorpusState.objects.filter(pk=1).first() or CorpusState()
         self.space = self._state.space_id or spaces.NONE
 
     @property

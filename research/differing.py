@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from research import comparing
-from research.comparing import Artifact, Row
+from research.artifacts import Artifact, Row
 
 # Of a row these are compared. What its evidence says is told beside.
 COMPARED = {
@@ -20,7 +20,7 @@ COMPARED = {
 def diff(before: Artifact, after: Artifact) -> dict[str, Any]:
     """`added`, `dropped` and `changed` rows by part, and the change in quality."""
     parts = {
-        "competitors": (comparing.players(before), comparing.players(after)),
+        "competitors": (comparing.by_site(before), comparing.by_site(after)),
         **{
             name: (comparing.by_label(before, name), comparing.by_label(after, name))
             for name in ("features", "gaps")

@@ -20,7 +20,7 @@ from manticscore.errors import EmptyInput, EmptyOutput
 from realtime import runs
 from realtime.models import Event, StageResult, Stream
 from realtime.topics import Channel
-from research import catalogue, importing, indexing
+from research import artifacts, catalogue, importing, indexing
 from research.analyst import reading
 from research.models import Evidence, ResearchJob, Source
 from research.pipeline import market
@@ -359,7 +359,7 @@ def told(artifact: dict[str, Any], keys: dict[str, str]) -> dict[str, Any]:
     """What the artifact lists: products by the first source that is quoted for each, gaps by their label."""
     stages = {
         stage: frozenset(keys[row["evidence"][0]["source_id"]] for row in artifact.get(stage, []))
-        for stage in ("incumbents", "emerging", "established")
+        for stage in artifacts.PLAYERS
     }
     return {
         "listed": frozenset().union(*stages.values()),

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from research import comparing, rechecking
-from research.models import ResearchJob
+from research.models import FeatureResearchJob, Quoted, ResearchJob
 from research.serializers import evidence as evidence_shapes
 
 NEWEST = ("-created_at", "-pk")
 NEWS = 50  # quotes that no longer stand
 
+Q = TypeVar("Q", bound=Quoted)
+
 
 def changes(owner_id: str, project_id: UUID) -> dict[str, Any]:
     """What the newest run of a project tells that the run before on the same idea did not, and vice versa.
 
-    `evidence` lists the quotes of the newest run that were found changed or gone since.
+    `evidence` lists the quotes of the newest run that were found changed or gone since, `feature_evidence`
+    those of the newest deep research on features.
     """
     of_project = ResearchJob.objects.owned_by(owner_id).with_result().filter(project_id=project_id)
     after = of_project.order_by(*NEWEST).first()
     before = version_before(after) if after else None
+    features = FeatureResearchJob.latest_of(project_id)
     return {
         "project_id": str(project_id),
         "before": told(before),
         "after": told(after),
         "changes": comparing.compare(before.artifact, after.artifact) if before and after else None,
-        "evidence": stale_quotes(after) if after else [],
+        "evidence": stale_quotes(after.evidence.all(), after.created_at) if after else [],
+        "feature_evidence": stale_quotes(features.evidence.all(), features.created_at) if features else [],
     }
 
 
@@ -50,7 +57,7 @@ def told(job: ResearchJob | None) -> dict[str, Any] | None:
     }
 
 
-def stale_quotes(job: ResearchJob) -> list[dict[str, Any]]:
-    rows = evidence_shapes.with_sources(rechecking.news([job.pk], job.created_at))[:NEWS]
+def stale_quotes(evidence: QuerySet[Q], since: datetime) -> list[dict[str, Any]]:
+    rows = evidence_shapes.with_sources(rechecking.news(evidence, since))[:NEWS]
     today = timezone.now().date()
     return [{**evidence_shapes.row(row, today), "job_id": str(row.job_id)} for row in rows]

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from accounts.models import ModelCall
 from realtime.models import Stream
 from research import livesources
-from research.models import Evidence, FeatureEvidence, Source
+from research.models import EVIDENCE, Source
 
 
 def old_pages(older_than: timedelta) -> QuerySet[Source]:
@@ -18,10 +18,9 @@ def old_pages(older_than: timedelta) -> QuerySet[Source]:
 
     Imports by an operator are no cache: they stay.
     """
-    quoted = Exists(Evidence.objects.filter(source=OuterRef("pk")))
-    of_features = Exists(FeatureEvidence.objects.filter(source=OuterRef("pk")))
+    quoted = [Exists(kind._default_manager.filter(source=OuterRef("pk"))) for kind in EVIDENCE]
     old = Source.objects.filter(origin=livesources.ORIGIN, fetched_at__lt=Now() - older_than)
-    return old.filter(~quoted, ~of_features)
+    return old.filter(*(~each for each in quoted))
 
 
 def old_replies(older_than: timedelta) -> QuerySet[ModelCall]:

@@ -7,10 +7,10 @@ stands on no page.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from manticscore.clients.extraction import Extracted
 from manticscore.clients.fetch import BadStatus, FetchError
 from research import pagereader, webpages
 from research.analyst import text as texts
-from research.models import Evidence, Source, Verdict
+from research.models import EVIDENCE, Quoted, Source, Verdict
 from research.pagereader import Reading
 
 ALIKE = 75.0  # of 100: a sentence that says something else in nearly the same words
@@ -31,7 +31,11 @@ OURS = frozenset({"busy", "unread", "internal"})  # reasons that say nothing abo
 FOUND = (Verdict.CHANGED, Verdict.GONE)  # what a page that cannot be read leaves as it was
 GONE_STATUSES = frozenset({404, 410})
 PAGE_SECONDS = 60.0  # for each page, its turn included
+RECENT = timedelta(hours=1)  # so long nobody needs to look again
 TYPOGRAPHY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
+
+Q = TypeVar("Q", bound=Quoted)
+Rows = QuerySet[Any]  # of one kind of evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +46,43 @@ class Look:
     now_says: str = ""
 
 
-def due(older_than: timedelta, limit: int) -> list[UUID]:
-    """Sources with quotes that nobody looked at for so long, the longest unseen first."""
+def everything() -> list[Rows]:
+    """All evidence of all kinds."""
+    return [kind._default_manager.all() for kind in EVIDENCE]
+
+
+def quoting(sources: Iterable[UUID]) -> list[Rows]:
+    """All evidence that was taken from these sources."""
+    wanted = list(sources)
+    return [rows.filter(source__in=wanted) for rows in everything()]
+
+
+def due(older_than: timedelta, limit: int, among: Sequence[Rows] | None = None) -> list[UUID]:
+    """Sources with quotes that nobody looked at for so long, the longest unseen first.
+
+    `among` is the evidence that counts, all of it unless told otherwise.
+    """
+    oldest: dict[UUID, datetime] = {}
+    for rows in everything() if among is None else among:
+        for source_id, seen in unseen(rows, older_than, limit):
+            oldest[source_id] = min(seen, oldest.get(source_id, seen))
+    return sorted(oldest, key=lambda source_id: (oldest[source_id], source_id))[:limit]
+
+
+def unseen(rows: Rows, older_than: timedelta, limit: int) -> list[tuple[UUID, datetime]]:
+    """Sources of these quotes with the moment of the last look, the first ones."""
     seen = Coalesce("checked_at", "source__fetched_at")
-    rows = Evidence.objects.filter(source__retrieved=True).annotate(seen=seen)
-    by_source = rows.filter(seen__lt=Now() - older_than).values("source_id").annotate(oldest=Min("seen"))
-    return [row["source_id"] for row in by_source.order_by("oldest", "source_id")[:limit]]
+    readable = rows.filter(source__retrieved=True).annotate(seen=seen)
+    by_source = readable.filter(seen__lt=Now() - older_than).values("source_id").annotate(oldest=Min("seen"))
+    return list(by_source.order_by("oldest", "source_id").values_list("source_id", "oldest")[:limit])
 
 
-def by_host(source_ids: Iterable[UUID]) -> list[list[UUID]]:
-    """The sources in groups of one host each, which one job visits at the intervals a site wants."""
+def by_host(source_ids: Iterable[UUID]) -> dict[str, list[UUID]]:
+    """The sources of each host, which one job visits at the intervals a site wants."""
     groups: dict[str, list[UUID]] = {}
     for source_id, url in Source.objects.filter(pk__in=list(source_ids)).values_list("pk", "url"):
         groups.setdefault(urlsplit(url).netloc, []).append(source_id)
-    return list(groups.values())
+    return groups
 
 
 def recheck(source_ids: Iterable[UUID]) -> Iterator[tuple[Source, Counter[str]]]:
@@ -72,15 +99,15 @@ def recheck(source_ids: Iterable[UUID]) -> Iterator[tuple[Source, Counter[str]]]
 
 def note(source: Source, reading: Reading) -> Counter[str]:
     """Store the verdict on every quote of a source with all evidence that uses it."""
-    evidence = Evidence.objects.filter(source=source)
+    kinds = quoting([source.pk])
     counts: Counter[str] = Counter()
-    for quote in evidence.values_list("quote", flat=True).distinct():
+    for quote in {quote for rows in kinds for quote in rows.values_list("quote", flat=True).distinct()}:
         found = look(quote, reading)
-        counts[found.verdict] += keep(evidence.filter(quote=quote), found)
+        counts[found.verdict] += sum(keep(rows.filter(quote=quote), found) for rows in kinds)
     return counts
 
 
-def keep(same: QuerySet[Evidence], found: Look) -> int:
+def keep(same: Rows, found: Look) -> int:
     """A page that cannot be read this time proves nothing against what was found on it before."""
     told: dict[str, Any] = {"verdict": found.verdict, "now_says": found.now_says}
     if found.verdict != Verdict.UNREACHABLE:
@@ -120,7 +147,6 @@ def plain(text: str) -> str:
     return texts.normalise_space(text.translate(TYPOGRAPHY))
 
 
-def news(job_ids: Iterable[UUID], since: datetime) -> QuerySet[Evidence]:
-    """Quotes of these jobs that were found changed or gone after a moment."""
-    changed = Evidence.objects.filter(job__in=list(job_ids), checked_at__gt=since)
-    return changed.filter(verdict__in=FOUND).order_by("-checked_at", "id")
+def news(evidence: QuerySet[Q], since: datetime) -> QuerySet[Q]:
+    """Those of the quotes that were found changed or gone after a moment."""
+    return evidence.filter(checked_at__gt=since, verdict__in=FOUND).order_by("-checked_at", "id")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from manticscore.typesetting import documents
-from research import snapshots
+from research import artifacts, snapshots
+from research.artifacts import Row
 from research.models import ResearchJob
-from research.snapshots import Row
 
 TEMPLATE = "research/report.typ"
 QUOTES = 2  # of a row
@@ -29,7 +29,7 @@ def content(job: ResearchJob) -> dict[str, Any]:
         "stats": snapshots.stats(job),
         "sections": snapshots.paragraphs(artifact),
         "tables": [
-            table("Competitors", snapshots.players(artifact), "name", "stage"),
+            table("Competitors", artifacts.most_relevant(artifact), "name", "stage"),
             table("Features", artifact.get("features", []), "label"),
             table("Gaps", artifact.get("gaps", []), "label", "status"),
             table("Signals", artifact.get("signals", []), "text", "kind"),

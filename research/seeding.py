@@ -22,7 +22,8 @@ from manticscore.pipeline import Report, Stage
 from projects import embedding, public, search
 from projects.models import Project
 from realtime import publish
-from research import spaces
+from research import artifacts, spaces
+from research.artifacts import Row
 from research.corpus import PostgresCorpus
 from research.events import Origin, ProjectSeeded, SuggestedCompetitor, Suggestion
 from research.models import ResearchJob
@@ -38,7 +39,7 @@ SIMILAR_IDEAS = 5
 # Below this similarity an idea is taken to be of another market.
 SIMILAR = 0.5
 
-Rows = list[dict[str, Any]]
+Rows = list[Row]
 Named = TypeVar("Named", bound=Suggestion)
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,7 @@ def suggest(project: Project) -> tuple[list[SuggestedCompetitor], list[Suggestio
 def known(project: Project) -> Iterator[tuple[Origin, Rows, Rows]]:
     """Competitors and features as rows of artifacts, from the nearest origin to the farthest."""
     for artifact in earlier(project):
-        ranked = [*artifact["incumbents"], *artifact["emerging"], *artifact["established"]]
-        yield "research", sorted(ranked, key=lambda row: -row["relevance"]), artifact["features"]
+        yield "research", artifacts.most_relevant(artifact), artifact["features"]
     yield "catalogue", *in_corpus(idea_of(project))
 
 
@@ -149,12 +149,12 @@ def work(stage: Stage[MarketContext], context: MarketContext) -> None:
     stage.resume(context, stage.run(context, report).data)
 
 
-def competitor(row: dict[str, Any], origin: Origin) -> SuggestedCompetitor:
+def competitor(row: Row, origin: Origin) -> SuggestedCompetitor:
     named = {name: row[name] for name in ("id", "name", "url", "domain", "category")}
     return SuggestedCompetitor(**named, source=origin)
 
 
-def feature(row: dict[str, Any], origin: Origin) -> Suggestion:
+def feature(row: Row, origin: Origin) -> Suggestion:
     return Suggestion(id=row["id"], name=row["label"], source=origin)
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from manticscore.lib import ideas
 from projects.clips import Snapshot
-from research import sections
+from research import artifacts, summaries
+from research.artifacts import Row
 from research.models import ResearchJob
 
-Row = Mapping[str, Any]
 Block = dict[str, Any]
 
 ROWS = 8  # of a kind
 DESCRIPTION = 200
-PLAYERS = ("incumbents", "emerging", "established")
 
 
 def snapshot(job: ResearchJob) -> Snapshot:
@@ -25,26 +24,20 @@ def snapshot(job: ResearchJob) -> Snapshot:
     summary = paragraphs(artifact)
     description = ideas.shortened(summary[0]["text"] if summary else title, DESCRIPTION)
     hero = {"blockType": "hero", "heading": title, "subheading": description}
-    lists: list[Block | None] = [listed("Competitors", players(artifact), competitor)]
+    lists: list[Block | None] = [listed("Competitors", artifacts.most_relevant(artifact), competitor)]
     lists += [listed("Features", artifact.get("features", []), labelled)]
     lists += [listed("Gaps", artifact.get("gaps", []), gap)]
     blocks: list[Block] = [hero, {"blockType": "stats", "items": stats(job)}, *summary]
     blocks += [part for part in lists if part]
     research = {"as_of": job.as_of.isoformat(), "quality_score": job.quality_score}
-    return Snapshot(title, description, blocks, {**research, **sections.market(artifact)})
-
-
-def players(artifact: Row) -> list[Row]:
-    """All products, the most relevant first."""
-    rows = [row for part in PLAYERS for row in artifact.get(part, [])]
-    return sorted(rows, key=lambda row: -row["relevance"])
+    return Snapshot(title, description, blocks, {**research, **summaries.market(artifact)})
 
 
 def stats(job: ResearchJob) -> list[Block]:
     artifact = job.artifact or {}
     counts = {
         "Quality of 100": round(job.quality_score or 0),
-        "Competitors": len(players(artifact)),
+        "Competitors": len(artifacts.players(artifact)),
         "Features": len(artifact.get("features", [])),
         "Gaps": len(artifact.get("gaps", [])),
     }

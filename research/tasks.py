@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from uuid import UUID
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from django.conf import settings
 from procrastinate import JobContext
@@ -38,18 +39,32 @@ def run_feature_research(stream_id: str) -> None:
 
 @app.task(name="research.recheck_sources", queue=jobs.BACKGROUND)
 def recheck_sources(source_ids: list[str]) -> None:
-    """Look whether what was quoted from sources of one host is still on their pages."""
-    for _ in rechecking.recheck(map(UUID, source_ids)):
+    """Look whether what was quoted from sources of one host is still on their pages.
+
+    What somebody else's request had looked at meanwhile is passed over.
+    """
+    wanted = [UUID(source_id) for source_id in source_ids]
+    for _ in rechecking.recheck(rechecking.due(rechecking.RECENT, len(wanted), rechecking.quoting(wanted))):
         pass
+
+
+def recheck_by_host(source_ids: Iterable[UUID], asked_by: str = "") -> None:
+    """Enqueue the looks: a job for each host, and of all jobs for a host one at a time.
+
+    What `asked_by` names has one such job waiting per host; AlreadyEnqueued says that there is one.
+    """
+    for host, group in rechecking.by_host(source_ids).items():
+        recheck_sources.configure(
+            lock=str(uuid5(NAMESPACE_DNS, host)),  # the rescue of dead workers' jobs wants UUIDs
+            queueing_lock=f"{asked_by} {host}" if asked_by else None,
+        ).defer(source_ids=[str(source_id) for source_id in group])
 
 
 @app.periodic(cron="41 4 * * *")
 @app.task(name="research.recheck_stale_evidence", queue=jobs.BACKGROUND)
 def recheck_stale_evidence(timestamp: int) -> None:
     """Every night the quotes that nobody looked at for longest; none where no page was ever read."""
-    due = rechecking.due(timedelta(days=settings.RECHECK_AFTER_DAYS), settings.RECHECK_PER_NIGHT)
-    for group in rechecking.by_host(due):
-        recheck_sources.defer(source_ids=[str(source_id) for source_id in group])
+    recheck_by_host(rechecking.due(timedelta(days=settings.RECHECK_AFTER_DAYS), settings.RECHECK_PER_NIGHT))
 
 
 @app.task(name="research.seed_project", retry=jobs.WHEN_DATABASE_FAILS, pass_context=True)

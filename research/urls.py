@@ -1,6 +1,6 @@
 from django.urls import path
 
-from research.views import changes, feature_research, ideas, projects, research, sharing, versions
+from research.views import changes, evidence, feature_research, ideas, projects, research, sharing, versions
 
 urlpatterns = [
     path("projects/research", projects.ProjectResearchView.as_view()),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("research/<uuid:job_id>/events", research.events),
     path("research/<uuid:job_id>/cancel", research.CancelView.as_view()),
     path("research/<uuid:job_id>/sections/<slug:section>/retry", research.RetrySectionView.as_view()),
+    path("research/<uuid:job_id>/evidence/recheck", evidence.RecheckView.as_view()),
     path("research/<uuid:job_id>/versions", versions.VersionsView.as_view()),
     path("research/<uuid:job_id>/diff", versions.DiffView.as_view()),
     path("research/<uuid:job_id>/share", sharing.ShareView.as_view()),
@@ -28,4 +29,7 @@ urlpatterns = [
     path("feature-research/<uuid:feature_research_id>/events", feature_research.events),
     path("feature-research/<uuid:feature_research_id>/result", feature_research.ResultView.as_view()),
     path("feature-research/<uuid:feature_research_id>/cancel", feature_research.CancelView.as_view()),
+    path(
+        "feature-research/<uuid:feature_research_id>/evidence/recheck", evidence.FeatureRecheckView.as_view()
+    ),
 ]

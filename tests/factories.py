@@ -93,6 +93,18 @@ def source(key: str = "mealie", text: str = "Mealie plans meals for families.", 
     return Source.objects.create(id=Source.id_for(values["origin"], key), key=key, text=text, **values)
 
 
+def evidence(
+    job: ResearchJob | FeatureResearchJob, quoted: Source | None = None, quote: str = "", **values: Any
+) -> Any:
+    """A quote of a source's text, all of it unless told otherwise, behind a job of either kind."""
+    quoted = quoted or source(uuid.uuid4().hex)
+    quote = quote or quoted.text
+    start = quoted.text.index(quote)
+    place = {"start": start, "end": start + len(quote), "key": uuid.uuid4(), "weight": 0.5}
+    kind: Any = job.evidence.model
+    return kind.objects.create(owner=job.owner, job=job, source=quoted, quote=quote, **{**place, **values})
+
+
 def project_row(owner: Principal) -> Project:
     """A project's row alone, as no request leaves it."""
     unique = uuid.uuid4().hex

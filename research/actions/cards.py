@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.db.models.functions import Now
@@ -19,6 +20,8 @@ from realtime.models import Stream
 from research import signals
 from research.actions import research
 from research.actions.research import Identical, Question
+from research.analyst import interpretation
+from research.corpus import PostgresCorpus
 from research.models import Card, ResearchJob
 
 MOST_FEATURES = 10
@@ -44,14 +47,21 @@ def put(owner: Principal, idea: str, *, project_id: uuid.UUID | None = None, wai
             project=project,
             idea_key=key,
             kind=Card.Kind.IDEA,
-            defaults=new | {"title": ideas.clean_title(idea)},
+            defaults=new | {"title": ideas.clean_title(idea), "interpretation": understood(idea)},
         )
     elif card.research.stream.status == "failed":
         card.research = researched(owner, idea, project, wait)
     card.updated_at = Now()
     card.save(update_fields=["research", "updated_at"])
-    card.refresh_from_db(fields=["updated_at", "created_at"])
-    return card
+    return cards.with_interpreted().defer("research__artifact").get(pk=card.pk)
+
+
+def understood(idea: str) -> dict[str, Any] | None:
+    """The idea by its words alone, until the research knows better; None when nothing can be made of it."""
+    try:
+        return interpretation.at_once(idea, PostgresCorpus()).model_dump(mode="json")
+    except (interpretation.EmptyIdea, interpretation.UnresearchableIdea):
+        return None
 
 
 def bridge(owner_id: str, idea: str) -> Project:

@@ -540,15 +540,35 @@ def _refuse_noise(idea: str, vocabulary: Vocabulary) -> None:
         raise UnresearchableIdea("gibberish")
 
 
+def _read(idea: str, corpus: Corpus) -> tuple[str, Vocabulary]:
+    """The idea's words, with how common they are. Raises EmptyIdea, and UnresearchableIdea for noise."""
+    idea = _clean(idea)
+    refuse_empty(idea)
+    vocabulary = Vocabulary.of(idea, corpus)
+    _refuse_noise(idea, vocabulary)
+    return idea, vocabulary
+
+
+def at_once(idea: str, corpus: Corpus) -> Interpretation:
+    """What the idea's own words tell, for whoever cannot wait for `interpret`.
+
+    Of the corpus only the frequencies of these words are looked up: nothing is embedded and no document is
+    read. So the categories stay unknown, `understanding` is 0, a brand that stands for a way of doing things
+    ("Uber for dogs") is taken at its word, and an idea of one word is taken to name a market.
+
+    Raises EmptyIdea or UnresearchableIdea when there is nothing to research.
+    """
+    idea, vocabulary = _read(idea, corpus)
+    found = facets(idea, vocabulary)
+    return Interpretation(facets=found, categories=[], understanding=0.0, queries=queries(idea, found, []))
+
+
 def interpret(idea: str, embed: Embed, corpus: Corpus, neighbours: int = 15) -> Interpretation:
     """What the idea asks for, which market it belongs to and what to search for.
 
     Raises EmptyIdea or UnresearchableIdea when there is nothing to research.
     """
-    idea = _clean(idea)
-    refuse_empty(idea)
-    vocabulary = Vocabulary.of(idea, corpus)
-    _refuse_noise(idea, vocabulary)
+    idea, vocabulary = _read(idea, corpus)
     hits = corpus.search(idea, embed([idea])[0], neighbours) if corpus.size else []
     documents = {document.id: document for document in corpus.documents([hit.document_id for hit in hits])}
     sizes = corpus.category_sizes()

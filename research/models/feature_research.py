@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from accounts.models import OwnedModel
 from realtime.models import Stream
 from research.models.research import ResearchJob
-from research.models.source import Source
 
 
 class FeatureResearchQuerySet(models.QuerySet["FeatureResearchJob"]):
@@ -62,23 +61,3 @@ class FeatureResearchJob(OwnedModel):
         """The newest completed one of a project."""
         of_project = cls.objects.completed().filter(stream__project_id=project_id)
         return of_project.order_by("-stream__created_at", "pk").first()
-
-
-class FeatureEvidence(OwnedModel):
-    """A quote behind a feature's rows, valid when it was written: `source.text[start:end] == quote`."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(FeatureResearchJob, on_delete=models.CASCADE, related_name="evidence")
-    key = models.UUIDField(help_text="the evidence id inside the artifact")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
-    quote = models.TextField()
-    start = models.PositiveIntegerField()
-    end = models.PositiveIntegerField()
-    weight = models.FloatField()
-
-    class Meta:
-        verbose_name_plural = "feature evidence"
-        constraints = [models.UniqueConstraint(fields=["job", "key"], name="feature_evidence_once_per_job")]
-
-    def __str__(self) -> str:
-        return self.quote[:80]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
@@ -10,14 +9,14 @@ from realtime.runs import StreamJournal
 from research import spaces
 from research.corpus import PostgresCorpus
 from research.models import FeatureResearchJob, ResearchJob
+from research.pipeline import keeping
 from research.pipeline.featurecontext import Asked, FeatureContext
 from research.pipeline.stages.feature_analyze import Analyze
 from research.pipeline.stages.feature_gather import Gather
 from research.pipeline.stages.feature_scope import Scope
 from research.pipeline.stages.feature_synthesize import Synthesize
 
-MAX_RESULT_BYTES = 200 * 1024  # leaves room in an event for its envelope
-HEAD = ("job_id", "artifact_hash", "idea", "as_of", "blueprint", "summary", "provenance")
+HEAD = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "blueprint", "summary", "provenance")
 
 
 def pipeline() -> Pipeline[FeatureContext]:
@@ -49,8 +48,9 @@ def wordings(research: ResearchJob | None) -> dict[str, list[str]]:
 
 
 def result(context: FeatureContext) -> dict[str, Any]:
-    """The `result` event: the artifact, or for a very large one its head and where to get the rest."""
     full = {**context.result, "artifact_url": f"/feature-research/{context.job_id}/result"}
-    if len(json.dumps(full, ensure_ascii=False).encode()) <= MAX_RESULT_BYTES:
-        return full
-    return {"complete": False, "artifact_url": full["artifact_url"], **{name: full[name] for name in HEAD}}
+    return keeping.result_event(full, head)
+
+
+def head(artifact: dict[str, Any]) -> dict[str, Any]:
+    return {name: artifact[name] for name in HEAD}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
@@ -11,12 +10,13 @@ from research import spaces
 from research.corpus import PostgresCorpus
 from research.model import assistant
 from research.models import ResearchJob
+from research.pipeline import keeping
 from research.pipeline.context import MarketContext
 from research.pipeline.refined import analyze_stage, interpret_stage, judge_stage, synthesize_stage
 from research.pipeline.stages.persist import Persist
 from research.pipeline.stages.search import Search
 
-MAX_RESULT_BYTES = 200 * 1024  # leaves room in an event for its envelope
+HEAD = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "summary", "quality", "provenance")
 
 
 def pipeline() -> Pipeline[MarketContext]:
@@ -53,12 +53,12 @@ def context(
 
 
 def result(context: MarketContext) -> dict[str, Any]:
-    """The `result` event: the artifact, or for a very large one its head and where to get the rest."""
     full = {**context.result, "artifact_url": f"/research/{context.job_id}"}
-    if len(json.dumps(full, ensure_ascii=False).encode()) <= MAX_RESULT_BYTES:
-        return full
-    head = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "summary", "quality", "provenance")
-    return {"complete": False, **{name: full[name] for name in head}, **told_of_model(full)}
+    return keeping.result_event(full, head)
+
+
+def head(artifact: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: artifact[name] for name in HEAD}, **told_of_model(artifact)}
 
 
 def told_of_model(artifact: dict[str, Any]) -> dict[str, Any]:

@@ -49,10 +49,10 @@ class Refined:
         )
 
     def resume(self, context: MarketContext, output: Any) -> None:
-        if isinstance(output, dict) and output.keys() == {"refined", "notes"}:
-            context.notes[self.name] = StageNotes.model_validate(output["notes"])
-            output = output["refined"]
-        self._base.resume(context, output)
+        data, notes = parted(output)
+        if notes is not None:
+            context.notes[self.name] = notes
+        self._base.resume(context, data)
 
     def offline(self, context: MarketContext, report: Report) -> Output:
         return self._base.run(context, report)
@@ -83,6 +83,13 @@ class Refined:
             "prompts": assistant.asked[asked:],
         }
         return data, notes.model_copy(update=used)
+
+
+def parted(output: Any) -> tuple[Any, StageNotes | None]:
+    """What a stage stored: its base's output, and the notes where a model was asked."""
+    if isinstance(output, dict) and output.keys() == {"refined", "notes"}:
+        return output["refined"], StageNotes.model_validate(output["notes"])
+    return output, None
 
 
 def failure(stage: str, error: LlmError) -> ModelFailure:

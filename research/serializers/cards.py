@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from rest_framework import serializers
 
 from manticscore import errors
 from manticscore.lib import ideas
 from projects.pages import Place
 from realtime.models import StageResult
+from research import summaries
 from research.models import Card
+from research.pipeline.refined import parted
 from research.serializers import evidence
 from research.serializers.research import MAX_PAGE, text, uuid_or_none
 
@@ -89,12 +90,28 @@ def card(found: Card) -> dict[str, Any]:
         "idea": found.idea,
         "title": found.title,
         "one_liner": ideas.one_liner(found.title, found.idea),
+        **understood(found),
         "state": state(found),
         "stage": job.stream.stage or None,
         "quality_score": job.quality_score,
         "last_event_seq": job.stream.last_seq,
         "created_at": found.created_at.isoformat(),
         "updated_at": found.updated_at.isoformat(),
+    }
+
+
+def understood(found: Card) -> dict[str, Any]:
+    """How the idea is understood: by its words alone, until its research has interpreted it.
+
+    What the problem is, only a language model says.
+    """
+    data, notes = (found.interpretation, None) if found.interpreted is None else parted(found.interpreted)
+    categories = data["categories"] if data else []
+    return {
+        "category": categories[0]["slug"] if categories else None,
+        **(summaries.asked_for(data) if data else dict.fromkeys(("target_user", "product_type"))),
+        "problem_statement": (notes.problem if notes else "") or None,
+        "interpretation": data,
     }
 
 
@@ -107,14 +124,12 @@ def detail(found: Card) -> dict[str, Any]:
     """ProductDetail: the card, how far its research is, and what came of it."""
     job = found.research
     results = StageResult.objects.filter(stream_id=job.pk).defer("output").order_by("created_at")
-    rows = evidence.with_sources(job.evidence.order_by("-weight", "key"))[:EVIDENCE]
-    today = timezone.now().date()
     return {
         **card(found),
         "kind": found.kind,
         "checkpoints": [checkpoint(result) for result in results],
         "artifact": job.artifact if job.has_result else None,
-        "evidence": [evidence.row(row, today) for row in rows],
+        "evidence": evidence.heaviest(job.evidence.all(), EVIDENCE),
         "features": found.content.get("features", []),
     }
 

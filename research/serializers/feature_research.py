@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from rest_framework import serializers
 
 from manticscore import errors
 from realtime.models import Stream
 from research.models import FeatureResearchJob
-from research.serializers.evidence import SOURCE_COLUMNS, quoted
+from research.reads import Progress
+from research.serializers import evidence
 from research.serializers.research import MAX_IDEA, text, uuid_or_none
 
 MAX_FEATURES = 10
@@ -60,17 +60,8 @@ def accepted(job: FeatureResearchJob) -> dict[str, Any]:
 
 
 def status(job: FeatureResearchJob) -> dict[str, Any]:
-    """GET /feature-research/{job_id}/status: light enough to poll."""
-    stream = job.stream
-    return {
-        **accepted(job),
-        "position": position(stream),
-        "stage": stream.stage or None,
-        "attempt": stream.attempt,
-        "last_event_seq": stream.last_seq,
-        "created_at": stream.created_at.isoformat(),
-        "updated_at": stream.updated_at.isoformat(),
-    }
+    """As GET /feature-research/{job_id}/status."""
+    return Progress.of(job.stream, position(job.stream)).told()
 
 
 def position(stream: Stream) -> int:
@@ -102,18 +93,10 @@ def is_completed(job: FeatureResearchJob) -> bool:
 
 
 def result(job: FeatureResearchJob) -> dict[str, Any]:
-    """GET /feature-research/{job_id}/result: the artifact, and its evidence as fresh as it is today."""
+    """GET /feature-research/{job_id}/result: the artifact with its evidence."""
     return {
         "job_id": str(job.pk),
         "artifact_hash": job.artifact_hash,
         "artifact": job.artifact,
-        "evidence": evidence_of(job),
+        "evidence": evidence.heaviest(job.evidence.all()),
     }
-
-
-def evidence_of(job: FeatureResearchJob) -> list[dict[str, Any]]:
-    """Heaviest first."""
-    today = timezone.now().date()
-    columns = [f"source__{name}" for name in SOURCE_COLUMNS]
-    rows = job.evidence.select_related("source").only("key", "job_id", "quote", "weight", *columns)
-    return [quoted(row, today) for row in rows.order_by("-weight", "key")]

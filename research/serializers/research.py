@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from manticscore import errors
 from projects.pages import Place
+from research import reads
 from research.models import Mode, ResearchJob
 from research.serializers import evidence
 
@@ -109,18 +110,9 @@ def cached(job: ResearchJob) -> dict[str, Any]:
 
 
 def status(job: ResearchJob) -> dict[str, Any]:
-    """GET /research/{job_id}/status: light enough to poll."""
-    stream = job.stream
-    return {
-        **accepted(job),
-        "waiting": job.waits,
-        "stage": stream.stage or None,
-        "attempt": stream.attempt,
-        "last_event_seq": stream.last_seq,
-        "quality_score": job.quality_score,
-        "created_at": job.created_at.isoformat(),
-        "updated_at": stream.updated_at.isoformat(),
-    }
+    """As GET /research/{job_id}/status."""
+    progress = reads.Progress.of(job.stream, job.position())
+    return reads.market(progress, waiting=job.waits, quality_score=job.quality_score)
 
 
 def detail(job: ResearchJob) -> dict[str, Any]:
@@ -131,7 +123,7 @@ def detail(job: ResearchJob) -> dict[str, Any]:
         **asked(job),
         "artifact_hash": job.artifact_hash if known else None,
         "artifact": job.artifact if known else None,
-        "evidence": evidence_of(job) if known else [],
+        "evidence": evidence.heaviest(job.evidence.all()) if known else [],
     }
 
 
@@ -170,10 +162,3 @@ def version(job: ResearchJob, number: int) -> dict[str, Any]:
         "artifact_hash": job.artifact_hash,
         "created_at": job.created_at.isoformat(),
     }
-
-
-def evidence_of(job: ResearchJob) -> list[dict[str, Any]]:
-    """Heaviest first, each as fresh as it is today."""
-    today = timezone.now().date()
-    rows = evidence.with_sources(job.evidence.order_by("-weight", "key"))
-    return [evidence.row(row, today) for row in rows]

@@ -21,7 +21,7 @@ from realtime import access
 from realtime import hub as hubs
 from realtime.ndjson import events_response
 from realtime.topics import Channel
-from research import featurereads
+from research import reads
 from research.actions import feature_research as actions
 from research.actions.feature_research import Question
 from research.models import FeatureResearchJob
@@ -86,8 +86,8 @@ def find(
 async def status(request: HttpRequest, feature_research_id: UUID) -> HttpResponse:
     """GET /feature-research/{job_id}/status"""
     token = sessions.bearer_token(request.META.get("HTTP_AUTHORIZATION", ""))
-    row = await access.read(await hubs.current(), token, featurereads.STATUS, job_id=feature_research_id)
-    return json_response(featurereads.status(row))
+    row = await access.read(await hubs.current(), token, reads.FEATURE_STATUS, job_id=feature_research_id)
+    return json_response(reads.feature_status(row))
 
 
 @require_safe

@@ -93,7 +93,7 @@ class ProductView(APIView):
 
 
 def own_cards(request: AuthenticatedRequest, *, with_artifact: bool = False) -> Any:
-    rows = Card.objects.owned_by(request.user.pk).select_related("research__stream")
+    rows = Card.objects.owned_by(request.user.pk).select_related("research__stream").with_interpreted()
     return rows if with_artifact else rows.defer("research__artifact")
 
 

@@ -23,7 +23,7 @@ from realtime.ndjson import events_response
 from realtime.topics import Channel
 from research import reads
 from research.actions import research as actions
-from research.actions import sections, sharing
+from research.actions import retrying, sharing
 from research.actions.research import Question
 from research.models import ResearchJob
 from research.serializers import research as shapes
@@ -79,7 +79,7 @@ class RetrySectionView(APIView):
 
     def post(self, request: AuthenticatedRequest, job_id: UUID, section: str) -> Response:
         ratelimits.check(ratelimits.RETRY_SECTION, request)
-        job = sections.retry(find(request, job_id), section)
+        job = retrying.retry(find(request, job_id), section)
         return Response({**shapes.accepted(job), "section": section}, status=202)
 
 

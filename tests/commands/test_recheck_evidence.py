@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import uuid
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from manticscore.clients.fetch import fetcher as fetching
-from research.models import Evidence
 from tests import factories
 from tests.helpers import sites
 from tests.helpers.sites import answer
@@ -29,7 +27,6 @@ def run(*arguments: str) -> list[str]:
 
 def test_pages_are_visited_and_verdicts_told(settings: LazySettings) -> None:
     fetching.KNOWN_ROBOTS.clear()
-    job = factories.research_job()
     with sites.site() as site:
         settings.FETCH_ALLOW_PRIVATE = [f"127.0.0.1:{site.port}"]
         url = f"http://127.0.0.1:{site.port}/"
@@ -37,16 +34,16 @@ def test_pages_are_visited_and_verdicts_told(settings: LazySettings) -> None:
         source = factories.source(
             text=QUOTE, url=url, retrieved=True, fetched_at=timezone.now() - timedelta(days=40)
         )
-        Evidence.objects.create(
-            owner=job.owner, job=job, key=uuid.uuid4(), source=source, quote=QUOTE,
-            start=0, end=len(QUOTE), weight=0.5,
-        )  # fmt: skip
+        factories.evidence(factories.research_job(), source)
+        features = factories.evidence(factories.feature_research_job(), source)
         assert run("--older-than", "50", "--dry-run") == ["0 pages would be visited."]
         assert run("--dry-run") == ["1 pages would be visited."]
         assert site.requests == []
         assert run("--limit", "0")[-1].startswith("0 pages visited")
         assert run() == [
-            f"{url}: 1 still there",
-            "1 pages visited; quotes: 1 still there, 0 changed, 0 gone, 0 unreachable.",
+            f"{url}: 2 still there",
+            "1 pages visited; quotes: 2 still there, 0 changed, 0 gone, 0 unreachable.",
         ]
         assert run()[-1].startswith("0 pages visited"), "it was looked at a moment ago"
+        features.refresh_from_db()
+        assert features.verdict == "still there"

@@ -117,6 +117,7 @@ ROWS = [
     Row("research/<uuid:job_id>", "PATCH", OBJECT, {"visibility": "private"}),
     Row("research/<uuid:job_id>/cancel", "POST", OBJECT),
     Row("research/<uuid:job_id>/sections/<slug:section>/retry", "POST", UNFINISHED),
+    Row("research/<uuid:job_id>/evidence/recheck", "POST", UNFINISHED),
     Row("research/<uuid:job_id>/versions", "GET", OBJECT),
     Row("research/<uuid:job_id>/diff", "GET", UNFINISHED),
     Row("research/<uuid:job_id>/share", "POST", UNFINISHED),
@@ -136,6 +137,7 @@ ROWS = [
     Row("feature-research/<uuid:feature_research_id>/events", "GET", OBJECT),
     Row("feature-research/<uuid:feature_research_id>/result", "GET", UNFINISHED),
     Row("feature-research/<uuid:feature_research_id>/cancel", "POST", OBJECT),
+    Row("feature-research/<uuid:feature_research_id>/evidence/recheck", "POST", UNFINISHED),
     # Ideas and their cards
     Row("ideas", "POST", CREATES, {"idea": "a letter box"}),
     Row("v1/ideas", "POST", kind(201), {"idea": "a post box"}),

@@ -19,15 +19,15 @@ from research import indexing, pruning
 from research.analyst.deep import proof
 from research.importing import Record
 from research.models import FeatureEvidence, FeatureResearchJob, Source
-from research.pipeline import features
+from research.pipeline import features, keeping
 from research.pipeline.featurecontext import FeatureContext
 from research.pipeline.stages.feature_analyze import Analyze
 from research.pipeline.stages.feature_gather import MARKET, Gather
 from research.pipeline.stages.feature_scope import Scope
-from research.pipeline.stages.feature_synthesize import Synthesize, artifact_hash
+from research.pipeline.stages.feature_synthesize import Synthesize
 from research.schemas_features import FeatureArtifact
 from tests import factories
-from tests.helpers import log
+from tests.helpers import log, stages
 
 IDEA = "a recipe manager for families that plans meals and makes a shopping list from the meal plan"
 ASKED = [
@@ -46,17 +46,7 @@ def start(idea: str = IDEA, **values: Any) -> FeatureContext:
 
 
 def through(context: FeatureContext, last: type[Any]) -> dict[str, Any]:
-    """Run the stages up to `last`, as the runner would; their counts by name."""
-    counts = {}
-    for stage in STAGES:
-        step = stage()
-        output = step.run(context, Report(step.name, lambda event, data: None))
-        # What is stored between two stages is JSON: nothing may get lost in it.
-        step.resume(context, json.loads(json.dumps(output.data)))
-        counts[step.name] = dict(output.counts)
-        if stage is last:
-            break
-    return counts
+    return stages.through(context, STAGES, last)
 
 
 def execute(idea: str = IDEA, **values: Any) -> FeatureResearchJob:
@@ -163,7 +153,7 @@ def test_synthesize(corpus: list[Record]) -> None:
     artifact = artifact_of(job)
     assert counts["synthesize"] == {"evidence": job.evidence.count(), "dropped_rows": 0}
     assert artifact.provenance.evidence_count == job.evidence.count() > 5
-    assert job.artifact_hash == artifact_hash(artifact)
+    assert job.artifact_hash == keeping.artifact_hash(artifact)
     assert context.result == {"job_id": str(job.pk), "artifact_hash": job.artifact_hash, **job.artifact}  # type: ignore[dict-item]
     assert_proved(job)
 
@@ -221,7 +211,7 @@ def test_same_question_over_the_same_corpus_is_the_same_artifact(corpus: list[Re
 def test_a_very_large_result_is_told_in_its_head(
     corpus: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features, "MAX_RESULT_BYTES", 1000)
+    monkeypatch.setattr(keeping, "MAX_RESULT_BYTES", 1000)
     result = log.stored(execute().pk)[-2][2]
     assert result["complete"] is False
     assert "features" not in result

@@ -19,9 +19,9 @@ from realtime.runs import StreamJournal
 from research.analyst import judging, quotes
 from research.importing import Record
 from research.models import Evidence, ResearchJob, Source
-from research.pipeline import market
+from research.pipeline import keeping, market
 from research.pipeline.context import MarketContext
-from research.pipeline.stages import judge, persist
+from research.pipeline.stages import judge
 from research.pipeline.stages.analyze import Analyze
 from research.pipeline.stages.interpret import Interpret
 from research.pipeline.stages.judge import Judge
@@ -30,7 +30,7 @@ from research.pipeline.stages.search import KEPT, Search
 from research.pipeline.stages.synthesize import Synthesize
 from research.schemas import Landscape
 from tests import factories
-from tests.helpers import log
+from tests.helpers import log, stages
 
 IDEA = "a recipe manager for families that plans meals and writes the shopping list"
 STAGES: Sequence[type[Stage[MarketContext]]] = (Interpret, Search, Judge, Analyze, Synthesize, Persist)
@@ -42,17 +42,7 @@ def start(idea: str = IDEA, **values: Any) -> MarketContext:
 
 
 def through(context: MarketContext, last: type[Any]) -> dict[str, Any]:
-    """Run the stages up to `last`, as the runner would; their counts by name."""
-    counts = {}
-    for stage in STAGES:
-        step = stage()
-        output = step.run(context, Report(step.name, lambda event, data: None))
-        # What is stored between two stages is JSON: nothing may get lost in it.
-        step.resume(context, json.loads(json.dumps(output.data)))
-        counts[step.name] = dict(output.counts)
-        if stage is last:
-            break
-    return counts
+    return stages.through(context, STAGES, last)
 
 
 def execute(idea: str = IDEA) -> ResearchJob:
@@ -160,7 +150,7 @@ def test_persist(corpus: list[Record]) -> None:
     assert counts["persist"] == {"evidence": job.evidence.count(), "dropped_rows": 0}
     assert job.quality_score == job.artifact["quality"]["score"]
     assert job.artifact["provenance"]["evidence_count"] == job.evidence.count() > 5
-    assert job.artifact_hash == persist.artifact_hash(Landscape.model_validate(job.artifact))
+    assert job.artifact_hash == keeping.artifact_hash(Landscape.model_validate(job.artifact))
     assert context.result == {"job_id": str(job.pk), "artifact_hash": job.artifact_hash, **job.artifact}
     assert_proved(job)
 
@@ -390,7 +380,7 @@ def test_strange_ideas_end_like_others(corpus: list[Record], idea: str) -> None:
 
 
 def test_large_artifact_is_told_by_its_head(corpus: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(market, "MAX_RESULT_BYTES", 1000)
+    monkeypatch.setattr(keeping, "MAX_RESULT_BYTES", 1000)
     job = execute()
     result = log.stored(job.pk)[-2][2]
     assert result["complete"] is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.conf import LazySettings
@@ -12,7 +13,15 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from manticscore.clients.fetch import fetcher as fetching
 from research import rechecking, tasks
-from research.models import Evidence, ResearchJob, Source, Verdict
+from research.models import (
+    Evidence,
+    FeatureEvidence,
+    FeatureResearchJob,
+    Quoted,
+    ResearchJob,
+    Source,
+    Verdict,
+)
 from tests import factories
 from tests.helpers import sites
 from tests.helpers.sites import Site, answer
@@ -21,6 +30,7 @@ pytestmark = pytest.mark.django_db
 PRICE = "Mealie costs 3 dollars a month for a whole family."
 SHARE = "Families share their recipes with friends & neighbours."
 LOST = "It can also control your oven from far away."
+AGES = {"market": 40, "both": 60, "feature": 90}  # in days
 FILLING = [
     "Mealie plans meals for the whole week.",
     "It imports recipes from any website.",
@@ -42,7 +52,9 @@ def site(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Si
         yield served
 
 
-def quoted(site: Site, *quotes: str, job: ResearchJob | None = None, **values: object) -> Source:
+def quoted(
+    site: Site, *quotes: str, job: ResearchJob | FeatureResearchJob | None = None, **values: object
+) -> Source:
     """A source that was read from the site, and evidence with these quotes."""
     text = " ".join(quotes)
     source = factories.source(
@@ -50,16 +62,8 @@ def quoted(site: Site, *quotes: str, job: ResearchJob | None = None, **values: o
     )
     job = job or factories.research_job()
     for quote in quotes:
-        evidence(job, source, quote)
+        factories.evidence(job, source, quote)
     return source
-
-
-def evidence(job: ResearchJob, source: Source, quote: str) -> Evidence:
-    start = source.text.index(quote)
-    return Evidence.objects.create(
-        owner=job.owner, job=job, key=source.id_for(str(job.pk), quote), source=source, quote=quote,
-        start=start, end=start + len(quote), weight=0.5,
-    )  # fmt: skip
 
 
 def verdicts() -> dict[str, str]:
@@ -151,11 +155,31 @@ def test_time_that_is_over_leaves_pages_untouched(site: Site, monkeypatch: pytes
 
 def test_one_visit_serves_everybody_who_quotes_the_page(site: Site) -> None:
     source = quoted(site, PRICE)
-    evidence(factories.research_job(), source, PRICE)
+    factories.evidence(factories.research_job(), source, PRICE)
+    deep = factories.feature_research_job()
+    factories.evidence(deep, source, PRICE)
+    factories.evidence(deep, factories.source("elsewhere", text=f"{PRICE} {LOST}"), LOST)
     site.pages["/"] = page(PRICE, *FILLING)
     [(_, counts)] = rechecking.recheck([source.pk])
-    assert counts == {Verdict.STILL_THERE: 2}
+    assert counts == {Verdict.STILL_THERE: 3}
     assert site.visited == ["/"]
+    told = dict(FeatureEvidence.objects.values_list("quote", "verdict"))
+    assert told == {PRICE: Verdict.STILL_THERE, LOST: ""}, "only of the page that was visited"
+
+
+@pytest.mark.parametrize("known", [Verdict.CHANGED, ""])
+def test_evidence_of_features_is_looked_up_alike(site: Site, known: str) -> None:
+    source = quoted(site, PRICE, LOST, job=factories.feature_research_job())
+    FeatureEvidence.objects.update(verdict=known)
+    site.pages["/"] = answer(status=500)
+    check(source)
+    assert set(FeatureEvidence.objects.values_list("verdict", flat=True)) == {known or Verdict.UNREACHABLE}
+    raised = PRICE.replace("3", "5")
+    site.pages["/"] = page(*FILLING, raised)
+    check(source)
+    told = FeatureEvidence.objects.values_list("quote", "verdict", "now_says")
+    assert set(told) == {(PRICE, Verdict.CHANGED, raised), (LOST, Verdict.GONE, "")}
+    assert not FeatureEvidence.objects.filter(checked_at=None).exists()
 
 
 def test_what_was_not_read_from_its_page_is_not_looked_for_there(site: Site) -> None:
@@ -174,6 +198,29 @@ def test_the_longest_unseen_is_due_first(site: Site) -> None:
     assert rechecking.due(timedelta(days=30), 10) == [seen[0].pk]
     factories.source("unquoted", retrieved=True, fetched_at=now - timedelta(days=400))
     assert rechecking.due(timedelta(days=30), 10) == [seen[0].pk]
+
+
+def test_sources_of_both_kinds_are_due_in_one_order(site: Site) -> None:
+    now, deep = timezone.now(), factories.feature_research_job()
+    days = {name: {"key": name, "fetched_at": now - timedelta(days=age)} for name, age in AGES.items()}
+    market, both = quoted(site, PRICE, **days["market"]), quoted(site, PRICE, **days["both"])
+    feature = quoted(site, PRICE, job=deep, **days["feature"])
+    factories.evidence(deep, both, PRICE, checked_at=now)
+    assert rechecking.due(timedelta(days=30), 10) == [feature.pk, both.pk, market.pk]
+    assert rechecking.due(timedelta(days=30), 2) == [feature.pk, both.pk]
+    assert rechecking.due(timedelta(days=30), 10, [deep.evidence.all()]) == [feature.pk]
+
+
+def test_a_page_that_was_looked_at_meanwhile_is_passed_over(site: Site) -> None:
+    source = quoted(site, PRICE, fetched_at=timezone.now() - timedelta(days=1))
+    site.pages["/"] = page(PRICE, *FILLING)
+    for _ in range(2):
+        tasks.recheck_sources([str(source.pk)])
+    assert site.visited == ["/"]
+    Evidence.objects.all().delete()
+    Source.objects.update(fetched_at=timezone.now() - timedelta(days=1))
+    tasks.recheck_sources([str(source.pk)])
+    assert site.visited == ["/"], "nobody quotes it any more"
 
 
 def test_the_jobs(site: Site, settings: LazySettings) -> None:
@@ -196,4 +243,32 @@ def test_pages_of_one_host_are_one_job(site: Site) -> None:
     second = factories.source("second", url="https://two.example/", **key)
     third = factories.source("third", url="https://one.example/b", **key)
     groups = rechecking.by_host([first.pk, second.pk, third.pk])
-    assert {frozenset(group) for group in groups} == {frozenset({first.pk, third.pk}), frozenset({second.pk})}
+    assert {host: set(group) for host, group in groups.items()} == {
+        "one.example": {first.pk, third.pk},
+        "two.example": {second.pk},
+    }
+    for _ in range(2):  # whoever asks, one after another
+        tasks.recheck_by_host([first.pk, second.pk, third.pk])
+    waiting = ProcrastinateJob.objects.filter(task_name="research.recheck_sources").order_by("id")
+    locks = [str(UUID(lock)) for lock in waiting.values_list("lock", flat=True)]
+    assert locks[:2] == locks[2:]
+    assert len(set(locks)) == 2
+    assert set(waiting.values_list("queueing_lock", flat=True)) == {None}
+
+
+def test_news_are_of_the_evidence_asked_about() -> None:
+    since = timezone.now()
+    job, deep = factories.research_job(), factories.feature_research_job()
+    later = since + timedelta(minutes=1)
+    told: list[Quoted] = [
+        factories.evidence(job, verdict=Verdict.GONE, checked_at=later),
+        factories.evidence(deep, verdict=Verdict.CHANGED, checked_at=later),
+    ]
+    for verdict, moment in (
+        (Verdict.GONE, since),
+        (Verdict.STILL_THERE, later),
+        (Verdict.UNREACHABLE, later),
+    ):
+        factories.evidence(job, verdict=verdict, checked_at=moment)
+        factories.evidence(deep, verdict=verdict, checked_at=moment)
+    assert [*rechecking.news(job.evidence.all(), since), *rechecking.news(deep.evidence.all(), since)] == told

@@ -183,6 +183,18 @@ def test_lineage_tells_of_stale_evidence(ada: Person, project: Project, verdict:
     assert (lineage["is_stale"], lineage["stale_evidence_ids"]) == (stale, [str(evidence.key)] * stale)
 
 
+@pytest.mark.parametrize(("verdict", "stale"), [("still there", False), ("changed", True), ("gone", True)])
+def test_lineage_tells_of_stale_evidence_of_features(
+    ada: Person, project: Project, verdict: str, stale: bool
+) -> None:
+    graph, evidence = evidenced(ada, project)
+    deep = factories.feature_research_job(ada.principal)
+    factories.evidence(deep, key=evidence.key, verdict=verdict)
+    BuildGraph.objects.filter(pk=graph.pk).update(feature_research=deep)
+    Stream.objects.filter(pk=evidence.job_id).delete()
+    assert ada.client.get(url(graph)).json()["nodes"][0]["lineage"]["is_stale"] is stale
+
+
 def test_evidence_that_is_no_longer_kept_is_stale(ada: Person, project: Project) -> None:
     graph, evidence = evidenced(ada, project)
     Stream.objects.filter(pk=evidence.job_id).delete()

@@ -44,6 +44,7 @@ def test_no_run_yet(ada: Person) -> None:
     project = factories.project(ada.principal)
     assert get(ada, project.pk).json() == {
         "project_id": str(project.pk), "before": None, "after": None, "changes": None, "evidence": [],
+        "feature_evidence": [],
     }  # fmt: skip
 
 
@@ -107,7 +108,25 @@ def test_quotes_that_no_longer_stand_are_told(
             start=0, end=6, weight=0.5, verdict=verdict,
             checked_at=timezone.now() + timedelta(minutes=number) if verdict else None,
         )  # fmt: skip
-    assert [row["verdict"] for row in get(ada, project.pk).json()["evidence"]] == ["changed", "gone"]
+    body = get(ada, project.pk).json()
+    assert [row["verdict"] for row in body["evidence"]] == ["changed", "gone"]
+    assert body["feature_evidence"] == []
+
+
+def test_quotes_of_the_newest_feature_research_are_told_too(ada: Person) -> None:
+    project = factories.project(ada.principal)
+    older, newer = (
+        factories.feature_research_job(ada.principal, project_id=project.pk, artifact={}) for _ in range(2)
+    )
+    Stream.objects.filter(pk__in=[older.pk, newer.pk]).update(status="completed")
+    Stream.objects.filter(pk=older.pk).update(created_at=timezone.now() - timedelta(days=1))
+    later = timezone.now() + timedelta(minutes=1)
+    for job in (older, newer):
+        factories.evidence(job, verdict="gone", checked_at=later)
+        factories.evidence(job, verdict="still there", checked_at=later)
+    body = get(ada, project.pk).json()
+    assert [(row["job_id"], row["verdict"]) for row in body["feature_evidence"]] == [(str(newer.pk), "gone")]
+    assert body["evidence"] == []
 
 
 def test_projects_of_others_are_absent(ada: Person, mallory: Person) -> None:

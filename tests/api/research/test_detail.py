@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from realtime.models import Stream
 from research.models import Evidence, ResearchJob
-from research.serializers import research as shapes
+from research.serializers import evidence as shapes
 from tests import factories
 from tests.helpers.people import JSONClient, Person
 
@@ -228,4 +228,4 @@ def test_evidence_tells_where_it_is_from_and_whether_it_is_still_there(
     assert (unseen["verdict"], unseen["checked_at"], unseen["now_says"]) == (None, None, None)
     assert unseen["can_be_checked"] is False
     with django_assert_num_queries(1):
-        shapes.evidence_of(job)
+        shapes.heaviest(job.evidence.all())

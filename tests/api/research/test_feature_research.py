@@ -9,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.cache import cache
 from django.db import connection
+from django.utils import timezone
 
 from accounts import credits
 from realtime import runs
@@ -272,11 +273,17 @@ def test_result(ada: Person) -> None:
             owner=ada.principal, job=job, key=uuid.uuid4(), quote="Mealie plans",
             source=factories.source(key), start=0, end=12, weight=weight,
         )  # fmt: skip
+    looked_at = {"verdict": "changed", "now_says": "Mela plans", "checked_at": timezone.now()}
+    FeatureEvidence.objects.filter(weight=0.9).update(**looked_at)
     body = ada.client.get(f"{URL}/{job.pk}/result").json()
     assert set(body) == {"job_id", "artifact_hash", "artifact", "evidence"}
     assert (body["artifact"], body["artifact_hash"]) == ({"idea": IDEA}, "ab" * 32)
     assert [row["source_name"] for row in body["evidence"]] == ["Mela", "Mealie"]
     assert 0 <= body["evidence"][0]["freshness"] <= 1
+    assert [row["verdict"] for row in body["evidence"]] == ["changed", None]
+    assert [row["now_says"] for row in body["evidence"]] == ["Mela plans", None]
+    assert [row["checked_at"] is None for row in body["evidence"]] == [False, True]
+    assert [row["can_be_checked"] for row in body["evidence"]] == [False, False]
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "failed"])

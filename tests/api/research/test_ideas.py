@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import LedgerEntry
 from projects.models import IndexedIdea, Project
-from realtime.models import Stream
-from research.models import Card, ResearchJob
+from realtime.models import StageResult, Stream
+from research.model.notes import StageNotes
+from research.models import Card, CorpusState, ResearchJob
+from research.schemas import CategoryGuess, Facet, Interpretation
 from tests import factories
 from tests.helpers.landscapes import finished
 from tests.helpers.people import JSONClient, Person
@@ -49,7 +53,8 @@ def test_card(ada: Person) -> None:
     card = answer.json()
     assert set(card) == {
         "id", "card_id", "project_id", "research_job_id", "idea", "title", "one_liner", "state", "stage",
-        "quality_score", "last_event_seq", "created_at", "updated_at",
+        "quality_score", "last_event_seq", "created_at", "updated_at", "category", "target_user",
+        "product_type", "problem_statement", "interpretation",
     }  # fmt: skip
     assert card["id"] == card["card_id"]
     assert (card["idea"], card["state"]) == (IDEA, "queued")
@@ -59,6 +64,63 @@ def test_card(ada: Person) -> None:
     job = ResearchJob.objects.get()
     assert (str(job.project_id), str(job.stream.project_id)) == (card["project_id"], card["project_id"])
     assert LedgerEntry.objects.get().amount == 3
+
+
+# How the idea is understood
+
+
+def interpreted(job_id: str, output: Any) -> None:
+    StageResult.objects.create(stream_id=job_id, stage="interpret", attempt=1, output=output)
+
+
+def test_card_says_at_once_how_the_idea_is_understood(ada: Person) -> None:
+    card = post(ada).json()
+    told = Interpretation.model_validate(card["interpretation"])
+    assert [(facet.type, facet.text) for facet in told.facets][:2] == [
+        ("core", "recipe box"),
+        ("audience", "families"),
+    ]
+    assert (card["product_type"], card["target_user"]) == ("recipe box", "families")
+    assert (card["category"], card["problem_statement"]) == (None, None)
+    assert post(ada).json()["interpretation"] == card["interpretation"]
+    assert ada.client.get(f"/products/{card['id']}").json()["interpretation"] == card["interpretation"]
+
+
+@pytest.mark.parametrize("notes", [None, StageNotes(stage="interpret", problem="Nobody knows what to cook.")])
+def test_research_replaces_what_was_understood_at_once(ada: Person, notes: StageNotes | None) -> None:
+    card = post(ada).json()
+    found = Interpretation(
+        facets=[Facet(text="cook book", type="core", weight=1.0)],
+        categories=[CategoryGuess(slug="recipes-and-meal-planning", probability=0.9)],
+        understanding=0.8,
+        queries=[IDEA],
+    ).model_dump(mode="json")
+    output = {"refined": found, "notes": notes.model_dump(mode="json")} if notes else found
+    interpreted(card["research_job_id"], output)
+    [listed] = ada.client.get("/products").json()["products"]
+    for shown in (post(ada).json(), listed, ada.client.get(f"/products/{card['id']}").json()):
+        assert shown["interpretation"] == found
+        assert (shown["category"], shown["product_type"]) == ("recipes-and-meal-planning", "cook book")
+        assert shown["target_user"] is None
+        assert shown["problem_statement"] == (notes.problem if notes else None)
+    assert shown["interpretation"].keys() == card["interpretation"].keys()
+
+
+@pytest.mark.parametrize("idea", ["an app", "....", "asdf qwer zxcv uiop"])
+def test_idea_that_cannot_be_understood(ada: Person, idea: str) -> None:
+    card = post(ada, idea).json()
+    understood = ("category", "target_user", "product_type", "problem_statement", "interpretation")
+    assert [card[name] for name in understood] == [None] * 5
+    assert card["state"] == "queued", "the research says why"
+
+
+def test_of_the_corpus_only_words_are_looked_up(ada: Person) -> None:
+    CorpusState.objects.create(pk=1, sources=1)
+    with CaptureQueriesContext(connection) as captured:
+        assert post(ada).json()["interpretation"] is not None
+    read = {name for query in captured for name in re.findall(r'"(research_\w+)"', query["sql"])}
+    assert {"research_term", "research_corpusstate"} <= read
+    assert read.isdisjoint({"research_source", "research_passage", "research_embeddingspace"})
 
 
 @pytest.mark.parametrize(

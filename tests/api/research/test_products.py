@@ -50,7 +50,8 @@ def test_detail(ada: Person) -> None:
     job = finished(ada.principal)
     card = factories.card(ada.principal, job)
     for stage in ("interpret", "search"):
-        StageResult.objects.create(stream=job.stream, stage=stage, attempt=1, output={"large": 1})
+        output = landscape()["interpretation"]
+        StageResult.objects.create(stream=job.stream, stage=stage, attempt=1, output=output)
     source = factories.source(url="https://mealie.example/about")
     for number in range(22):
         Evidence.objects.create(

@@ -1,3 +1,4 @@
+import contextlib
 import math
 import time
 
@@ -8,6 +9,7 @@ from research.analyst.interpretation import (
     EmptyIdea,
     UnresearchableIdea,
     Vocabulary,
+    at_once,
     category_posterior,
     facets,
     interpret,
@@ -323,3 +325,60 @@ def test_interpret_twice_is_equal() -> None:
 
 def test_neighbours_limits_the_vote() -> None:
     assert len(interpret("recipe manager", embed, corpus(), neighbours=1).categories) == 1
+
+
+# --- At once ---------------------------------------------------------------------------------
+
+
+class WordsOnly(MemoryCorpus):
+    """Of which nothing may be read but how common words are."""
+
+    def search(self, *asked: object) -> list[Hit]:
+        raise AssertionError("neighbours were looked for")
+
+    documents = category_sizes = search  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "idea",
+    [
+        "a recipe manager for families that plans meals without ads",
+        "offline-first notes with end-to-end encryption",
+        "<b>Shared</b> shopping lists for flatmates. They split the bill by receipt.",
+        "家族のためのレシピ管理",
+    ],
+)
+def test_at_once_asks_for_the_same_as_later(idea: str) -> None:
+    """Facets and their weights are those of the run; only what takes the corpus is still unknown."""
+    found = corpus()
+    words = WordsOnly(list(found._documents.values()))
+    first, later = at_once(idea, words), interpret(idea, embed, found)
+    assert first.facets == later.facets
+    assert (first.categories, first.understanding) == ([], 0.0)
+    assert set(first.queries) <= {*later.queries, first.queries[0]}
+    assert first.model_dump().keys() == later.model_dump().keys()
+
+
+def test_at_once_refuses_what_nobody_can_read() -> None:
+    with pytest.raises(EmptyIdea):
+        at_once(" \n", corpus())
+    for idea in ("an app", "asdf qwer zxcv", "foo(x); bar(y); baz(z)"):
+        with pytest.raises(UnresearchableIdea):
+            at_once(idea, corpus())
+
+
+def test_at_once_one_word_may_name_a_market() -> None:
+    assert [facet.text for facet in at_once("crm", corpus()).facets] == ["crm"]
+
+
+@pytest.mark.parametrize(
+    "idea",
+    ["word " * 1600, "x" * 8000, "家" * 8000, "<!--" * 2000, "<script" * 1140, "a;b=(" * 1600, "- " * 4000],
+    ids=["words", "one word", "one ideograph", "comments", "scripts", "code", "dashes"],
+)
+def test_at_once_takes_no_time(idea: str) -> None:
+    """Whatever 8,000 characters hold, a request can wait for it."""
+    began = time.process_time()
+    with contextlib.suppress(EmptyIdea, UnresearchableIdea):
+        at_once(idea, corpus())
+    assert time.process_time() - began < 0.5

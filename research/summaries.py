@@ -1,4 +1,4 @@
-"""What research tells about a project: on its home screen, and on its public page."""
+"""What research tells of a project in short: on its home screen, its public page, its clips."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from projects.models import Project
 from realtime.topics import Channel
+from research import artifacts
 from research.models import FeatureResearchJob, ResearchJob
 
 COMPETITORS = 5
@@ -53,18 +54,21 @@ def idea(project: Project) -> dict[str, Any] | None:
     job = latest(project)
     if job is None or job.artifact is None:
         return None
-    understood = job.artifact["interpretation"]
-    facets = {kind: text for kind, text in reversed([(f["type"], f["text"]) for f in understood["facets"]])}
+    return asked_for(job.artifact["interpretation"])
+
+
+def asked_for(interpretation: dict[str, Any]) -> dict[str, Any]:
+    """For whom the idea is and what it is, each by the first facet that says so."""
+    facets = {facet["type"]: facet["text"] for facet in reversed(interpretation["facets"])}
     return {"target_user": facets.get("audience"), "product_type": facets.get("core")}
 
 
 def market(artifact: dict[str, Any]) -> dict[str, Any]:
     """The first rows of each kind, without their evidence."""
-    players = [*artifact["incumbents"], *artifact["emerging"], *artifact["established"]]
     return {
         "top_competitors": [
             {name: row[name] for name in ("name", "url", "stage", "relevance")}
-            for row in sorted(players, key=lambda row: -row["relevance"])[:COMPETITORS]
+            for row in artifacts.most_relevant(artifact)[:COMPETITORS]
         ],
         "features": [
             {"name": row["label"], "prevalence": row["prevalence"], "in_idea": row["in_idea"]}

@@ -12,7 +12,7 @@ from accounts.models import LedgerEntry, ModelCall
 from manticscore import errors
 from realtime import runs
 from realtime.models import Event, Stream
-from research.actions.sections import REFUNDED, SECTIONS, STAGES
+from research.actions.retrying import REFUNDED, SECTIONS, STAGES
 from research.importing import Record
 from research.models import ResearchJob
 from research.pipeline import market

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +13,23 @@ from django.db.models.functions import Now
 
 from accounts import credits
 from accounts.models import Principal
-from buildgraphs import expanding, gathering, planner, refining, rules, shipping, storing, tasks, tree
+from buildgraphs import (
+    expanding,
+    gathering,
+    planner,
+    prompts,
+    refining,
+    rules,
+    shipping,
+    storing,
+    tasks,
+    tree,
+)
 from buildgraphs.events import ExpandStart, GraphCreated, ShipStart
 from buildgraphs.generation import READY, needs_of
 from buildgraphs.models import BuildDependency, BuildGraph, BuildNode, NodeStatus, Shipment
 from buildgraphs.revising import Revision, revision
-from buildgraphs.schemas import RISKS, Material
+from buildgraphs.schemas import MAX_PROMPT, RISKS, Assessment, Draft, Material, Spec
 from manticscore import errors
 from projects import actions as projects
 from realtime import jobs, publish, runs
@@ -202,18 +213,16 @@ def expand_start(node: BuildNode) -> ExpandStart:
 
 
 @transaction.atomic
-def ship(graph: BuildGraph, repository: str, *, top_level_only: bool) -> Shipment:
-    """Ask for issues in a repository that `shipping.resolved` found. Raises Conflict unless all is quiet."""
+def ship(graph: BuildGraph, target: str, destination: str, *, top_level_only: bool) -> Shipment:
+    """Ask for a graph to go to what `shipping.resolved` found. Raises Conflict unless all is quiet."""
     graph = locked(graph.pk)
     if graph.ready_at is None:
         raise errors.Conflict("The graph is not ready yet")
     if shipping.waiting(graph):
         raise errors.Conflict("The graph is being shipped")
-    made = Shipment.objects.create(graph=graph, repository=repository, top_level_only=top_level_only)
-    told = ShipStart(
-        graph_id=str(graph.pk), ship_id=str(made.pk), repository=repository, top_level_only=top_level_only
-    )
-    begin_again(graph, told)
+    what: dict[str, Any] = {"target": target, "destination": destination, "top_level_only": top_level_only}
+    made = Shipment.objects.create(graph=graph, **what)
+    begin_again(graph, ShipStart(graph_id=str(graph.pk), ship_id=str(made.pk), **what))
     made.refresh_from_db()
     return made
 
@@ -223,13 +232,17 @@ def assess(node: BuildNode) -> BuildNode:
     """Judge a node by the rules and by what research says now. A risk that was set higher stays."""
     graph = locked(node.graph_id)
     node = BuildNode.objects.select_for_update(no_key=True).get(pk=node.pk)
-    material = Material.model_validate(graph.material)
-    draft = planner.redraft(material, node.feature_id, node.archetype, node.node_key, node.part)
-    draft = refining.again(draft, node.notes)
     before = node.risk
-    storing.set_assessment(node, draft.assessment)
+    storing.set_assessment(node, redraft(graph, node).assessment)
     node.risk = rules.highest(RISKS, [before, node.risk])
     return saved(node)
+
+
+def redraft(graph: BuildGraph, node: BuildNode) -> Draft:
+    """The node as it would be made now."""
+    material = Material.model_validate(graph.material)
+    draft = planner.redraft(material, node.feature_id, node.archetype, node.node_key, node.part)
+    return refining.again(draft, node.notes)
 
 
 def saved(node: BuildNode) -> BuildNode:
@@ -241,15 +254,43 @@ def saved(node: BuildNode) -> BuildNode:
 
 @transaction.atomic
 def change(node: BuildNode, changes: Mapping[str, Any]) -> BuildNode:
-    """Set fields of a node, and what it needs. Raises Conflict for needs that would go in a circle."""
-    locked(node.graph_id)
+    """Set fields of a node, its spec, and what it needs.
+
+    Raises Conflict for needs that would go in a circle, and Unprocessable for a spec that is too large.
+    """
+    graph = locked(node.graph_id)
     node = BuildNode.objects.select_for_update(no_key=True).get(pk=node.pk)
     values = dict(changes)
     if "depends_on" in values:
         set_needs(node, values.pop("depends_on"))
+    spec = values.pop("spec", {})
     for name, value in values.items():
         setattr(node, name, value)
+    if spec:
+        set_spec(graph, node, spec)
     return saved(node)
+
+
+def set_spec(graph: BuildGraph, node: BuildNode, spec: Mapping[str, Any]) -> None:
+    """Set fields of the spec; the prompt says what is in it, unless one is given.
+
+    Raises Unprocessable when it is more in all than a prompt holds.
+    """
+    node.spec = {**node.spec, **spec}
+    prompt = prompts.emitted(drafted(graph, node))
+    if len(prompt) > MAX_PROMPT:
+        raise errors.Unprocessable("spec: too much for one node")
+    node.spec = {**node.spec, "emitted_prompt": prompt, **spec}
+
+
+def drafted(graph: BuildGraph, node: BuildNode) -> Draft:
+    """The stored node as a draft: its own words and assessment, in the place that the plan has for it."""
+    draft = redraft(graph, node)
+    assessment = draft.assessment
+    if node.node_status != NodeStatus.COLLAPSED:
+        known = {"risk": node.risk, "unknowns": node.unknowns, "reasons": node.reasons}
+        assessment = Assessment.model_validate({**assessment.model_dump(), **known})
+    return replace(draft, spec=Spec.model_construct(**node.spec), assessment=assessment)
 
 
 def set_needs(node: BuildNode, wanted: Sequence[UUID]) -> None:

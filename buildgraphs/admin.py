@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin.base import ReadOnlyAdmin, table
-from buildgraphs.models import BuildDependency, BuildGraph, BuildNode, Shipment, ShippedIssue
+from buildgraphs.models import BuildDependency, BuildGraph, BuildNode, Shipment, ShippedItem
 
 SHOWN = 200  # nodes of a graph
 
@@ -79,16 +79,27 @@ class BuildDependencyAdmin(ReadOnlyAdmin):
 
 @admin.register(Shipment)
 class ShipmentAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "graph_id", "repository", "status", "error_code", "created_at", "ended_at")
-    list_filter = ("status",)
-    fields = ("graph", "repository", "top_level_only", "status", "error_code", "created_at", "ended_at")
+    list_display = (
+        "pk",
+        "graph_id",
+        "target",
+        "destination",
+        "status",
+        "error_code",
+        "created_at",
+        "ended_at",
+    )
+    list_filter = ("status", "target")
+    fields = ("graph", "target", "destination", "top_level_only", "status", "error_code", "created_at",
+              "ended_at")  # fmt: skip
     search_fields = ("id", "graph")
     ordering = ("-created_at", "pk")
 
 
-@admin.register(ShippedIssue)
-class ShippedIssueAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "graph_id", "node_id", "repository", "number", "asked_at")
-    fields = ("graph", "node_id", "repository", "number", "url", "asked_at")
-    search_fields = ("node_id", "graph")
+@admin.register(ShippedItem)
+class ShippedItemAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "graph_id", "subject_id", "target", "destination", "reference", "asked_at")
+    list_filter = ("target",)
+    fields = ("graph", "subject_id", "target", "destination", "key", "reference", "url", "asked_at")
+    search_fields = ("subject_id", "graph")
     ordering = ("-pk",)

@@ -61,30 +61,46 @@ class ShipStart(EventData):
     type: ClassVar[str] = "ship_start"
     graph_id: str
     ship_id: str
-    repository: str
+    target: str
+    destination: str
     top_level_only: bool
 
 
 class IssueCreated(EventData):
-    """One per node that had no issue in the repository yet, parents before their children."""
+    """One per node that had no issue at the destination yet, parents before their children.
+
+    `reference` is the issue's name as its tracker writes it.
+    """
 
     type: ClassVar[str] = "issue_created"
     graph_id: str
     ship_id: str
     node_id: str
     node_key: str
-    number: int
+    reference: str
+    url: str
+
+
+class GraphPosted(EventData):
+    """The whole graph went out as one message or page."""
+
+    type: ClassVar[str] = "graph_posted"
+    graph_id: str
+    ship_id: str
+    reference: str
     url: str
 
 
 class ShipDone(EventData):
-    """`issue_count` includes issues of earlier shipments."""
+    """`item_count` includes issues of earlier shipments."""
 
     type: ClassVar[str] = "ship_done"
     graph_id: str
     ship_id: str
-    repository: str
-    issue_count: int
+    target: str
+    destination: str
+    item_count: int
 
 
-ALL = (GraphCreated, NodeCreated, GraphReady, ExpandStart, ExpandDone, ShipStart, IssueCreated, ShipDone)
+ALL = (GraphCreated, NodeCreated, GraphReady, ExpandStart, ExpandDone, ShipStart, IssueCreated, GraphPosted,
+       ShipDone)  # fmt: skip

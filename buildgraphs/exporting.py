@@ -9,17 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from buildgraphs import plansheet, serializers
+from buildgraphs import plansheet, serializers, vocabulary
 from buildgraphs.models import BuildNode
 from buildgraphs.reading import Reading
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-ESTIMATES = {"small": 1, "medium": 2, "large": 5, "very_large": 8}  # points, as trackers count them
-LINEAR_PRIORITY = {"red": "Urgent", "yellow": "High", "green": "Medium"}
-JIRA_PRIORITY = {"red": "Highest", "yellow": "High", "green": "Medium"}
-LINEAR_STATUS = {"pending": "Todo", "in_progress": "In Progress", "done": "Done", "skipped": "Canceled"}
-JIRA_STATUS = {"pending": "To Do", "in_progress": "In Progress", "done": "Done", "skipped": "Won't Do"}
-JIRA_TYPES = ("Epic", "Story", "Sub-task")
 
 Lines = Sequence[BuildNode]
 
@@ -117,9 +111,7 @@ def linear(reading: Reading, nodes: Lines) -> bytes:
         {
             "Title": node.name,
             "Description": ticket(node),
-            "Status": LINEAR_STATUS[node.user_status],
-            "Priority": LINEAR_PRIORITY[node.risk],
-            "Estimate": ESTIMATES.get(node.effort or "", ""),
+            **vocabulary.LINEAR.fields(node),
             "Labels": f"{node.archetype}, risk {node.risk}",
             "Parent issue": names[node.parent_id] if node.parent_id else "",
         }
@@ -134,13 +126,11 @@ def jira(reading: Reading, nodes: Lines) -> bytes:
         {
             "Issue Id": number[node.pk],
             "Parent Id": number[node.parent_id] if node.parent_id else "",
-            "Issue Type": JIRA_TYPES[min(node.depth, len(JIRA_TYPES) - 1)],
+            "Issue Type": vocabulary.JIRA_TYPES[min(node.depth, len(vocabulary.JIRA_TYPES) - 1)],
             "Summary": node.name,
             "Description": ticket(node),
-            "Status": JIRA_STATUS[node.user_status],
-            "Priority": JIRA_PRIORITY[node.risk],
-            "Story Points": ESTIMATES.get(node.effort or "", ""),
-            "Labels": f"{node.archetype} risk-{node.risk}",
+            **vocabulary.JIRA.fields(node),
+            "Labels": " ".join(vocabulary.labels(node, node.archetype)),
         }
         for node in nodes
     )

@@ -54,9 +54,12 @@ def feature(row: Row, markets: Artifacts, studies: Artifacts) -> Feature:
         source=row.get("source", ""),
         statements=unique([*from_studies(studied), *from_markets(row, markets)]),
         complaints=unique(complaints(row, markets)),
-        cautions=[ideas.clean(case["text"]) for _, study in studied for case in study["edge_cases"]][
-            :MAX_CAUTIONS
-        ],
+        cautions=[
+            text
+            for _, study in studied
+            for case in study["edge_cases"]
+            if (text := ideas.clean(case["text"]))
+        ][:MAX_CAUTIONS],
         needs=[
             needed["on"]
             for _, artifact in studies

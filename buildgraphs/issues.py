@@ -1,4 +1,4 @@
-"""Nodes as issues of a tracker that reads GitHub's Markdown. No input, no output.
+"""Nodes as issues of a tracker that reads Markdown. No input, no output.
 
 What a node says was in part written by strangers: it mentions nobody, refers to no other issue, and holds
 neither HTML nor links of its own.
@@ -7,7 +7,7 @@ neither HTML nor links of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ INVISIBLE = "\u200b"  # between a mark and what it would act on
 MARKER = re.compile(r"<!-- build-node: ([0-9a-f-]{36}) -->")
 ESCAPED = ((re.compile("&"), "&amp;"), (re.compile("<"), "&lt;"), (re.compile(r"([\[\]`])"), r"\\\1"),
            (re.compile(r"@(?=\w)"), f"@{INVISIBLE}"), (re.compile(r"#(?=\d)"), f"#{INVISIBLE}"))  # fmt: skip
+PROMPT = "Prompt for a coding agent"
 RISK_COLORS = {"green": "0e8a16", "yellow": "fbca04", "red": "b60205"}
 EFFORT_COLOR = "c5def5"
 
@@ -79,29 +80,49 @@ def labels(node: Node) -> dict[str, str]:
     return found
 
 
-def body(node: Node, nodes: Mapping[UUID, Node], needs: Needs, numbers: Mapping[UUID, int]) -> str:
-    """The marker, then all that the node says; the prompt is left out where it would be too much."""
+def marker(node: Node) -> str:
+    """By which the issue of a node is known again."""
+    return f"<!-- build-node: {node.id} -->"
+
+
+def body(
+    node: Node,
+    nodes: Mapping[UUID, Node],
+    needs: Needs,
+    references: Mapping[UUID, str],
+    *,
+    fold: Callable[[str], str],
+    limit: int = MAX_BODY,
+) -> str:
+    """All that the node says, `fold` around its prompt, which is left out where it would be too much.
+
+    `references` are names of issues as the tracker writes them, as #12.
+    """
+    parent = f"Part of {reference(nodes[node.parent_id], references)}" if node.parent_id else ""
+    after = ", ".join(reference(nodes[each], references) for each in needs.get(node.id, ()))
+    told = joined([parent, f"After {after}" if after else "", *sections(node)])
+    whole = joined([told, fold(node.spec["emitted_prompt"])])
+    return whole if len(whole) <= limit else told[:limit]
+
+
+def sections(node: Node) -> list[str]:
+    """Description and lists, ticked where the work is settled."""
     tick = "x" if node.user_status in ("done", "skipped") else " "
-    parent = f"Part of {reference(nodes[node.parent_id], numbers)}" if node.parent_id else ""
-    after = ", ".join(reference(nodes[each], numbers) for each in needs.get(node.id, ()))
-    parts = [
-        f"<!-- build-node: {node.id} -->",
-        parent,
-        f"After {after}" if after else "",
+    return [
         plain(node.description),
         listed("Constraints", node.spec["constraints"], "-"),
         listed("Acceptance criteria", node.spec["acceptance_criteria"], f"- [{tick}]"),
         listed("Tests", node.spec["test_checklist"], f"- [{tick}]"),
         listed("Open questions", node.unknowns, "-"),
     ]
-    told = "\n\n".join(part for part in parts if part)
-    whole = f"{told}\n\n{folded(node.spec['emitted_prompt'])}"
-    return whole if len(whole) <= MAX_BODY else told[:MAX_BODY]
 
 
-def reference(node: Node, numbers: Mapping[UUID, int]) -> str:
-    number = numbers.get(node.id)
-    return f"#{number}" if number else plain(node.name)
+def joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def reference(node: Node, references: Mapping[UUID, str]) -> str:
+    return references.get(node.id) or plain(node.name)
 
 
 def listed(heading: str, lines: Iterable[str], mark: str) -> str:
@@ -116,8 +137,13 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def folded(prompt: str) -> str:
+def fenced(prompt: str) -> str:
     """The prompt to be copied as it is, in a fence that nothing in it closes."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", prompt)), default=0))
-    summary = "<details><summary>Prompt for a coding agent</summary>"
-    return f"{summary}\n\n{fence}text\n{prompt}\n{fence}\n\n</details>"
+    return f"{PROMPT}\n\n{fence}text\n{prompt}\n{fence}"
+
+
+def folded(prompt: str) -> str:
+    """The same where HTML can fold it away."""
+    _, _, code = fenced(prompt).partition("\n\n")
+    return f"<details><summary>{PROMPT}</summary>\n\n{code}\n\n</details>"

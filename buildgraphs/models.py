@@ -145,6 +145,16 @@ class BuildNode(models.Model):
         return uuid.uuid5(graph_id, node_key)
 
 
+class Target(models.TextChoices):
+    """Where graphs are shipped to."""
+
+    LINEAR = "linear"
+    JIRA = "jira"
+    SLACK = "slack"
+    NOTION = "notion"
+    GITHUB = "github"
+
+
 class ShipmentStatus(models.TextChoices):
     WAITING = "waiting"
     DONE = "done"
@@ -152,11 +162,12 @@ class ShipmentStatus(models.TextChoices):
 
 
 class Shipment(models.Model):
-    """A graph on its way to a repository; one at a time. `repository` is owner/name as GitHub spells it."""
+    """A graph on its way; one at a time. `destination` is the repository, project, channel or page."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     graph = models.ForeignKey(BuildGraph, on_delete=models.CASCADE, related_name="shipments")
-    repository = models.TextField()
+    target = models.CharField(max_length=10, choices=Target.choices)
+    destination = models.TextField()
     top_level_only = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=ShipmentStatus.choices, default=ShipmentStatus.WAITING)
     error_code = models.CharField(max_length=40, blank=True, default="")
@@ -171,29 +182,35 @@ class Shipment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.graph_id} to {self.repository}"
+        return f"{self.graph_id} to {self.target} {self.destination}"
 
 
-class ShippedIssue(models.Model):
-    """The issue of a node in a repository; without a number it was asked for, and nobody knows more.
+class ShippedItem(models.Model):
+    """What a tracker has of a graph; without a reference it was asked for, and nobody knows more.
 
-    The node is named by its id alone: one that was taken out and made again has its issue already.
+    `subject_id` is the node that an issue is of, or the shipment that a message or page is of. A node is
+    named by its id alone: one that was taken out and made again has its issue already. `key` is what the
+    item is asked for by, where the tracker lets us choose its id.
     """
 
-    graph = models.ForeignKey(BuildGraph, on_delete=models.CASCADE, related_name="shipped_issues")
-    node_id = models.UUIDField()
-    repository = models.TextField()
-    number = models.PositiveBigIntegerField(null=True, blank=True)
+    graph = models.ForeignKey(BuildGraph, on_delete=models.CASCADE, related_name="shipped_items")
+    subject_id = models.UUIDField()
+    target = models.CharField(max_length=10, choices=Target.choices)
+    destination = models.TextField()
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+    reference = models.TextField(blank=True, default="")
     url = models.TextField(blank=True, default="")
     asked_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["graph", "repository", "node_id"], name="build_issue_once")
+            models.UniqueConstraint(
+                fields=["graph", "target", "destination", "subject_id"], name="build_item_once"
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.repository}#{self.number or '?'}"
+        return f"{self.target} {self.destination} {self.reference or '?'}"
 
 
 class BuildDependency(models.Model):

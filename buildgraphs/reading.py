@@ -9,7 +9,7 @@ from uuid import UUID
 
 from buildgraphs import generation, library, tree
 from buildgraphs.models import BuildGraph, BuildNode
-from buildgraphs.tree import RollUp
+from buildgraphs.tree import Progress, RollUp
 from research.models import Evidence, FeatureEvidence, Verdict
 
 LEFT = (Verdict.CHANGED, Verdict.GONE)
@@ -28,6 +28,15 @@ class Reading:
     @cached_property
     def roll_up(self) -> dict[UUID, RollUp]:
         return tree.roll_up(self.nodes)
+
+    @property
+    def roots(self) -> list[BuildNode]:
+        return [node for node in self.nodes if node.parent_id is None]
+
+    @property
+    def progress(self) -> Progress:
+        """How far the whole graph is."""
+        return tree.summed(self.roll_up[root.pk].progress for root in self.roots)
 
     def stale(self, node: BuildNode) -> list[str]:
         """Evidence of the node that is gone, or no longer says what it said."""

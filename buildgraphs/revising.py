@@ -65,7 +65,10 @@ def digest(there: list[BuildNode], drafts: list[Draft]) -> str:
 
 
 def changes(child: BuildNode, draft: Draft) -> dict[str, Any]:
-    """Per list of the spec what comes and what goes; other fields before and after."""
+    """Per list of the spec what comes and what goes; other fields before and after.
+
+    The prompt follows the rest of the spec, so it is shown only where nothing else of the spec differs.
+    """
     now = draft.spec.model_dump()
     found: dict[str, Any] = {
         name: {
@@ -75,7 +78,8 @@ def changes(child: BuildNode, draft: Draft) -> dict[str, Any]:
         for name in LISTS
         if now[name] != child.spec[name]
     }
-    for name, after in (("name", draft.name), ("description", draft.description)):
-        if getattr(child, name) != after:
-            found[name] = {"before": getattr(child, name), "after": after}
+    texts = ["objective"] if found or child.spec["objective"] != now["objective"] else ["emitted_prompt"]
+    pairs = [(name, child.spec[name], now[name]) for name in texts]
+    pairs += [("name", child.name, draft.name), ("description", child.description, draft.description)]
+    found |= {name: {"before": before, "after": after} for name, before, after in pairs if before != after}
     return found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Risk = Literal["green", "yellow", "red"]
 Level = Literal["low", "medium", "high"]
 Effort = Literal["small", "medium", "large", "very_large"]
 
+MAX_LINE = 4_000  # characters; a complaint or caution of research fits in
+MAX_LINES = 100
+MAX_PROMPT = 100_000
 RISKS: tuple[Risk, ...] = ("green", "yellow", "red")
 EFFORTS: tuple[Effort, ...] = ("small", "medium", "large", "very_large")
 
@@ -70,14 +73,18 @@ class Assessment(Shape):
     reasons: list[Reason]
 
 
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LINE)]
+Lines = Annotated[list[Line], Field(max_length=MAX_LINES)]
+
+
 class Spec(Shape):
     """What is to be built; `emitted_prompt` says all of it to whoever writes the code."""
 
-    objective: str
-    constraints: list[str]
-    acceptance_criteria: list[str]
-    test_checklist: list[str]
-    emitted_prompt: str = ""
+    objective: Line
+    constraints: Lines
+    acceptance_criteria: Lines
+    test_checklist: Lines
+    emitted_prompt: Annotated[str, StringConstraints(max_length=MAX_PROMPT)] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
 from rest_framework import serializers
 
-from buildgraphs import revising, tree
-from buildgraphs.models import BuildGraph, BuildNode, Confidence, Effort, Risk, Shipment, UserStatus
+from buildgraphs import revising
+from buildgraphs.models import BuildGraph, BuildNode, Confidence, Effort, Risk, Shipment, Target, UserStatus
 from buildgraphs.reading import Missing, Reading
 from buildgraphs.revising import Revision
+from buildgraphs.schemas import Spec
 from buildgraphs.tree import Progress
 from manticscore import errors
 
@@ -22,8 +24,16 @@ MAX_TEXT = 8000
 MAX_UNKNOWNS = 50
 MAX_PAGE = 100
 FORMATS = ("markdown", "csv", "json", "linear", "jira", "pdf")
-GITHUB = "github"
-TARGETS = ("linear", "jira", "slack", "notion", GITHUB)
+# What names the destination, and how.
+DESTINATIONS = {
+    Target.GITHUB: ("repo", "as owner/name"),
+    Target.LINEAR: ("team_id", "the id of a Linear team"),
+    Target.JIRA: ("project_key", "as in PROJ-12"),
+    Target.SLACK: ("channel", "its id or #name"),
+    Target.NOTION: ("page_id", "the page to put the plan under"),
+}
+PROJECT_KEY = r"^[A-Za-z][A-Za-z0-9_]{0,79}\Z"
+EXAMPLE = {"objective": "-", "constraints": [], "acceptance_criteria": [], "test_checklist": []}
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}\Z"
 
 
@@ -102,6 +112,17 @@ class NodeChangesSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=MAX_FIELD), required=False, max_length=MAX_UNKNOWNS
     )
     depends_on = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=MAX_FEATURES)
+    spec = serializers.DictField(required=False)
+
+    def validate_spec(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Some fields of a spec, within the limits of those that are made here."""
+        try:
+            spec = Spec.model_validate({**EXAMPLE, **given}).model_dump()
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, ("spec", *first["loc"])))
+            raise errors.Unprocessable(f"{place}: {first['msg']}") from None
+        return {name: spec[name] for name in given}
 
 
 class ReexpandSerializer(serializers.Serializer[Any]):
@@ -126,17 +147,25 @@ class ExportSerializer(serializers.Serializer[Any]):
 class ShipSerializer(serializers.Serializer[Any]):
     """Body of POST /build-graphs/{graph_id}/ship."""
 
-    target = serializers.ChoiceField(TARGETS)
+    target = serializers.ChoiceField(Target.choices)
     team_id = serializers.CharField(required=False, max_length=MAX_FIELD)
-    project_key = serializers.CharField(required=False, max_length=MAX_FIELD)
+    project_key = serializers.RegexField(PROJECT_KEY, required=False)
     channel = serializers.CharField(required=False, max_length=MAX_FIELD)
+    page_id = serializers.UUIDField(required=False)
     repo = serializers.RegexField(REPOSITORY, required=False, max_length=MAX_FIELD)
     top_level_only = serializers.BooleanField(default=False)
 
+    def validate_team_id(self, given: str) -> str:
+        return given.lower()  # one team, one spelling: nothing is shipped to it twice
+
+    def validate_project_key(self, given: str) -> str:
+        return given.upper()
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["target"] == GITHUB and "repo" not in attrs:
-            raise errors.BadRequest("repo required, as owner/name")
-        return attrs
+        name, hint = DESTINATIONS[attrs["target"]]
+        if name not in attrs:
+            raise errors.BadRequest(f"{name} required, {hint}")
+        return {**attrs, "destination": str(attrs[name])}
 
 
 def accepted(graph: BuildGraph) -> dict[str, Any]:
@@ -169,13 +198,9 @@ def detail(reading: Reading) -> dict[str, Any]:
         **graph(reading.graph),
         "research_ids": [str(each) for each in reading.research_ids],
         "node_count": len(reading.nodes),
-        "progress": progress(tree.summed(reading.roll_up[root.pk].progress for root in roots(reading))),
+        "progress": progress(reading.progress),
         "nodes": nested(reading),
     }
-
-
-def roots(reading: Reading) -> list[BuildNode]:
-    return [node for node in reading.nodes if node.parent_id is None]
 
 
 def nested(reading: Reading) -> list[dict[str, Any]]:
@@ -280,8 +305,8 @@ def shipment(found: Shipment) -> dict[str, Any]:
     return {
         "ship_id": str(found.pk),
         "graph_id": str(found.graph_id),
-        "target": GITHUB,
-        "repository": found.repository,
+        "target": found.target,
+        "destination": found.destination,
         "top_level_only": found.top_level_only,
         "status": found.status,
         "error_code": found.error_code or None,
@@ -289,11 +314,11 @@ def shipment(found: Shipment) -> dict[str, Any]:
 
 
 def shipments(graph: BuildGraph) -> dict[str, Any]:
-    """How shipping went, the latest first, and the issues that are there now."""
-    issues = graph.shipped_issues.exclude(number=None).order_by("repository", "number")
+    """How shipping went, the latest first, and what is there now: issues, messages and pages."""
+    items = graph.shipped_items.exclude(reference="").order_by("target", "destination", "pk")
     return {
         "ships": [shipment(each) for each in graph.shipments.order_by("-created_at", "pk")[:MAX_PAGE]],
-        "issues": list(issues.values("node_id", "repository", "number", "url")),
+        "items": list(items.values("subject_id", "target", "destination", "reference", "url")),
     }
 
 

@@ -1,17 +1,18 @@
-"""Taking a graph to GitHub: an issue for every node, and never two.
+"""Taking a graph to a tracker: an issue for every node, or one message or page, and nothing twice.
 
-Before an issue is asked for, a row says so; when it is there, the row gets its number. A row without one
-stands for a request of unknown outcome, as of a worker that was killed: its issue is looked for in the
-repository, by the marker in its text, before it is asked for again.
+Before an item is asked for, a row says so; when it is there, the row gets its reference. A row without one
+stands for a request of unknown outcome, as of a worker that was killed: its item is looked for before it
+is asked for again.
+
+A worker that is frozen loses the graph to another one after JOB_STALLED_AFTER. So that it asks for nothing
+when it wakes, it makes sure of the graph right before every request, and has less than that time to send it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
-from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,71 +20,45 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from accounts import vault
-from accounts.models import Secret
-from buildgraphs import issues, reading
-from buildgraphs.events import IssueCreated, ShipDone
-from buildgraphs.models import BuildGraph, BuildNode, Shipment, ShipmentStatus, ShippedIssue
+from buildgraphs import issues, reading, trackers
+from buildgraphs.events import GraphPosted, IssueCreated, ShipDone
+from buildgraphs.models import BuildGraph, Shipment, ShipmentStatus, ShippedItem
 from buildgraphs.reading import Reading
+from buildgraphs.trackers import Load, Made
 from manticscore import errors
-from manticscore.clients.githost.errors import (
-    AccessDenied,
-    GitHubError,
-    NotConnected,
-    RateLimited,
-    RepositoryMissing,
-    TokenRejected,
-)
-from manticscore.clients.githost.github import GitHub, Issue
+from manticscore.clients import services
+from manticscore.clients.services import RateLimited, ServiceError
 from manticscore.lib.faults import crash_point
 from manticscore.pipeline import Patience, defects_as_errors
 from realtime import publish
 from realtime.runs import StreamJournal
 
 CHECK_SECONDS = 10.0  # somebody waits for the answer
-LONGEST_WAIT = 60.0  # seconds a worker waits when GitHub asks for it
+SHORTEST_SENDING = 0.5  # seconds
+LONGEST_WAIT = 60.0  # seconds a worker waits when a tracker asks for it
 PATIENCE = Patience()
-CLOCKS_APART = timedelta(minutes=10)  # between GitHub and the database, at most
 
 T = TypeVar("T")
 
 
-def github(graph_id: UUID, **options: float) -> GitHub:
-    """GitHub in the name of whoever owns the graph at the moment of a request."""
-    return GitHub(settings.GITHUB_API_URL, partial(token, graph_id), **options)
+def resolved(graph: BuildGraph, target: str, destination: str) -> str:
+    """The destination's name as its tracker spells it.
 
-
-def token(graph_id: UUID) -> str:
-    """Raises NotConnected."""
-    owner_id = BuildGraph.objects.values_list("owner_id", flat=True).filter(pk=graph_id).first()
-    try:
-        found = vault.reveal(owner_id, Secret.Kind.GITHUB_PAT) if owner_id else None
-    except vault.Unreadable:
-        found = None
-    if found is None:
-        raise NotConnected
-    return found
-
-
-def resolved(graph: BuildGraph, repository: str) -> str:
-    """The repository's name as GitHub spells it.
-
-    Raises Forbidden without a token that GitHub accepts, Unprocessable for a repository that takes no issues
-    from its holder, and BadGateway when GitHub fails.
+    Raises BadRequest or Forbidden when the tracker is not connected, Unprocessable for a destination that
+    takes nothing from the owner, and BadGateway when the tracker fails.
     """
     try:
-        found = github(graph.pk, seconds=CHECK_SECONDS).repository(repository)
-    except (NotConnected, TokenRejected) as error:
-        raise errors.Forbidden(error.message) from None
-    except (RepositoryMissing, AccessDenied) as error:
-        raise errors.Unprocessable(f"repo: {error.message}") from None
+        return trackers.tracker(graph.pk, target, destination, CHECK_SECONDS).check()
     except RateLimited as error:
         raise errors.BadGateway(error.message, retry_after=round(error.retry_after)) from None
-    except GitHubError as error:
+    except ServiceError as error:
         raise errors.BadGateway(error.message) from None
-    if not found.takes_issues:
-        raise errors.Unprocessable("repo: this repository is archived or takes no issues")
-    return found.name
+
+
+def sending_seconds() -> float:
+    """How long a request may take: over before anybody could take the graph from a worker that froze."""
+    unnoticed = settings.JOB_STALLED_AFTER - settings.JOB_HEARTBEAT
+    return max(SHORTEST_SENDING, min(services.SECONDS, unnoticed))
 
 
 def waiting(graph: BuildGraph) -> bool:
@@ -91,7 +66,7 @@ def waiting(graph: BuildGraph) -> bool:
 
 
 def carry(graph: BuildGraph, journal: StreamJournal) -> Iterator[None]:
-    """Ship what waits for it. Gives way after every issue, so that nothing else has to wait for all."""
+    """Ship what waits for it. Gives way after every item, so that nothing else has to wait for all."""
     for shipment in graph.shipments.filter(status=ShipmentStatus.WAITING):
         try:
             with defects_as_errors(f"shipping {shipment.pk}"):
@@ -112,10 +87,6 @@ def end(shipment: Shipment, status: ShipmentStatus, code: str = "") -> None:
     Shipment.objects.filter(pk=shipment.pk).update(status=status, error_code=code, ended_at=Now())
 
 
-def chosen(found: Reading, *, top_level_only: bool) -> list[BuildNode]:
-    return [node for node in found.nodes if node.parent_id is None or not top_level_only]
-
-
 @dataclass
 class Shipping:
     """One execution of a shipment."""
@@ -123,87 +94,91 @@ class Shipping:
     shipment: Shipment
     reading: Reading
     journal: StreamJournal
-    numbers: dict[UUID, int] = field(default_factory=dict)  # of issues that are known to be there
+    load: Load = field(init=False)
 
     def __post_init__(self) -> None:
-        self.repository = self.shipment.repository
-        self.github = github(self.shipment.graph_id)
-        self.nodes = {node.pk: node for node in self.reading.nodes}
-        self.rows = ShippedIssue.objects.filter(graph_id=self.shipment.graph_id, repository=self.repository)
+        place = {"target": self.shipment.target, "destination": self.shipment.destination}
+        self.place = {"graph_id": self.shipment.graph_id, **place}
+        self.tracker = trackers.tracker(**self.place)
+        there = ShippedItem.objects.filter(**self.place).exclude(reference="")
+        self.load = Load(self.shipment, self.reading, {item.subject_id: item for item in there})
 
     def run(self) -> Iterator[None]:
-        there = self.rows.values_list("node_id", "number")
-        self.numbers = {node_id: number for node_id, number in there if number is not None}
-        wanted = chosen(self.reading, top_level_only=self.shipment.top_level_only)
-        left = [n for n in issues.in_order(wanted, self.reading.needs) if n.pk not in self.numbers]
-        self.label(left)
-        for node in left:
-            self.ship(node)
+        wanted = self.wanted()
+        left = [subject_id for subject_id in wanted if subject_id not in self.load.items]
+        nodes = [self.load.nodes[each] for each in left if each in self.load.nodes]
+        patiently(lambda: self.tracker.prepare(nodes))
+        for subject_id in left:
+            self.ship(subject_id)
             yield
         self.finish(len(wanted))
 
-    def label(self, nodes: Sequence[BuildNode]) -> None:
-        """Make the labels that are used. Who may only open issues goes without: GitHub leaves them out."""
-        colors = {name: color for node in nodes for name, color in issues.labels(node).items()}
-        try:
-            for name, color in sorted(colors.items()):
-                patiently(partial(self.github.create_label, self.repository, name, color))
-        except (AccessDenied, RepositoryMissing):
-            return
+    def wanted(self) -> list[UUID]:
+        """What items are of: nodes, so that each can refer to those before it, or the shipment itself."""
+        if self.tracker.whole:
+            return [self.shipment.pk]
+        return [node.pk for node in issues.in_order(self.load.chosen, self.reading.needs)]
 
-    def ship(self, node: BuildNode) -> None:
-        row, is_new = self.intend(node)
+    def ship(self, subject_id: UUID) -> None:
+        item, is_new = self.intend(subject_id)
         crash_point("ship:asking")
-        asked = [] if is_new else [row]
+        asked = not is_new
 
-        def find_or_create() -> Issue:
-            found = self.lost(row) if asked else None
-            asked.append(row)
-            return found or self.create(node)
+        def find_or_create() -> Made:
+            nonlocal asked
+            found = self.tracker.lost(item, self.load) if asked else None
+            asked = True
+            return found or self.create(item)
 
-        issue = patiently(find_or_create)
+        made = patiently(find_or_create)
         crash_point("ship:created")
-        self.record(node, issue)
+        self.record(item, made)
         crash_point("ship:recorded")
 
-    def intend(self, node: BuildNode) -> tuple[ShippedIssue, bool]:
-        """The node's row, and whether nobody asked for its issue before."""
-        key = {"graph_id": node.graph_id, "node_id": node.pk, "repository": self.repository}
+    def intend(self, subject_id: UUID) -> tuple[ShippedItem, bool]:
+        """The subject's row, and whether nobody asked for its item before."""
         with transaction.atomic(), self.journal.fenced():
-            row, is_new = ShippedIssue.objects.get_or_create(**key)
-        row.refresh_from_db()
-        return row, is_new
+            item, is_new = ShippedItem.objects.get_or_create(**self.place, subject_id=subject_id)
+        item.refresh_from_db()
+        return item, is_new
 
-    def lost(self, row: ShippedIssue) -> Issue | None:
-        recent = self.github.issues_since(self.repository, row.asked_at - CLOCKS_APART)
-        return next((issue for issue in recent if issues.marked(issue.body) == row.node_id), None)
+    def create(self, item: ShippedItem) -> Made:
+        time.sleep(self.tracker.pause)
+        until = time.monotonic() + sending_seconds()
+        with transaction.atomic(), self.journal.fenced():
+            pass  # raises Superseded where the graph is another worker's by now
+        crash_point("ship:sending")
+        return self.tracker.create(item, self.load, until)
 
-    def create(self, node: BuildNode) -> Issue:
-        time.sleep(settings.GITHUB_WRITE_PAUSE)
-        text = issues.body(node, self.nodes, self.reading.needs, self.numbers)
-        return self.github.create_issue(self.repository, issues.title(node), text, list(issues.labels(node)))
+    def record(self, item: ShippedItem, made: Made) -> None:
+        item.reference, item.url = made.reference, made.url
+        with transaction.atomic(), self.journal.fenced():
+            item.save(update_fields=["reference", "url"])
+            publish.append(self.shipment.graph_id, self.journal.attempt, [self.told(item)])
+        self.load.items[item.subject_id] = item
 
-    def record(self, node: BuildNode, issue: Issue) -> None:
-        told = IssueCreated(
-            graph_id=str(node.graph_id),
-            ship_id=str(self.shipment.pk),
+    def told(self, item: ShippedItem) -> IssueCreated | GraphPosted:
+        graph_id, ship_id = str(self.shipment.graph_id), str(self.shipment.pk)
+        node = self.load.nodes.get(item.subject_id)
+        if node is None:
+            return GraphPosted(graph_id=graph_id, ship_id=ship_id, reference=item.reference, url=item.url)
+        return IssueCreated(
+            graph_id=graph_id,
+            ship_id=ship_id,
             node_id=str(node.pk),
             node_key=node.node_key,
-            number=issue.number,
-            url=issue.url,
+            reference=item.reference,
+            url=item.url,
         )
-        with transaction.atomic(), self.journal.fenced():
-            self.rows.filter(node_id=node.pk).update(number=issue.number, url=issue.url)
-            publish.append(node.graph_id, self.journal.attempt, [told])
-        self.numbers[node.pk] = issue.number
 
     def finish(self, wanted: int) -> None:
         graph_id = self.shipment.graph_id
         told = ShipDone(
             graph_id=str(graph_id),
             ship_id=str(self.shipment.pk),
-            repository=self.repository,
-            issue_count=wanted,
+            target=self.shipment.target,
+            destination=self.shipment.destination,
+            item_count=wanted,
         )
         with transaction.atomic(), self.journal.fenced():
             end(self.shipment, ShipmentStatus.DONE)
@@ -215,7 +190,7 @@ def patiently(step: Callable[[], T]) -> T:
     for failures in range(1, PATIENCE.tries):
         try:
             return step()
-        except GitHubError as error:
+        except ServiceError as error:
             wait = error.retry_after if isinstance(error, RateLimited) else PATIENCE.wait(failures)
             if not error.retryable or wait > LONGEST_WAIT:
                 raise

@@ -21,8 +21,6 @@ from manticscore import errors
 from realtime.ndjson import events_response
 from realtime.topics import Channel
 
-NOT_CONNECTED = "{target} is not connected. Connect it, or export the graph as a file instead."
-
 
 class GraphsView(APIView):
     """GET and POST /build-graphs"""
@@ -100,12 +98,13 @@ class ProgressView(APIView):
 
     def get(self, request: AuthenticatedRequest, graph_id: UUID) -> Response:
         found = reading.read(find(request, graph_id))
-        whole = tree.summed(found.roll_up[root.pk].progress for root in shapes.roots(found))
         features = [
             {**shapes.brief(root), "progress": shapes.progress(found.roll_up[root.pk].progress)}
-            for root in shapes.roots(found)
+            for root in found.roots
         ]
-        return Response({"graph_id": str(graph_id), "progress": shapes.progress(whole), "features": features})
+        return Response(
+            {"graph_id": str(graph_id), "progress": shapes.progress(found.progress), "features": features}
+        )
 
 
 class ExportView(APIView):
@@ -130,11 +129,9 @@ class ShipView(APIView):
     def post(self, request: AuthenticatedRequest, graph_id: UUID) -> Response:
         graph = find(request, graph_id)
         body = validated(shapes.ShipSerializer(data=request.data))
-        if body["target"] != shapes.GITHUB:
-            raise errors.BadRequest(NOT_CONNECTED.format(target=body["target"]))
         ratelimits.check(ratelimits.SHIP, request)
-        repository = shipping.resolved(graph, body["repo"])
-        made = actions.ship(graph, repository, top_level_only=body["top_level_only"])
+        destination = shipping.resolved(graph, body["target"], body["destination"])
+        made = actions.ship(graph, body["target"], destination, top_level_only=body["top_level_only"])
         return Response(shapes.shipment(made), status=202)
 
 

@@ -23,7 +23,7 @@
     ├── BudgetExceeded                BUDGET_EXCEEDED
     ├── Cancelled                     CANCELLED
     ├── LlmError                      LLM_UNAVAILABLE             its kinds: see clients/llm/errors.py
-    ├── GitHubError                   GITHUB_UNAVAILABLE          its kinds: see clients/githost/errors.py
+    ├── ServiceError                  GITHUB_UNAVAILABLE, ...     its kinds: see clients/services.py
     ├── WorkerCrashed                 WORKER_CRASHED
     └── InternalError                 INTERNAL_ERROR
 

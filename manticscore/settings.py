@@ -225,6 +225,11 @@ RECHECK_PER_NIGHT = envint("RECHECK_PER_NIGHT", 50)  # pages; 0 for never
 GITHUB_API_URL = envstr("GITHUB_API_URL", "https://api.github.com")
 GITHUB_WRITE_PAUSE = envseconds("GITHUB_WRITE_PAUSE", 1)  # between issues, as GitHub asks for
 
+# Composio acts on Linear, Jira, Slack and Notion in the users' names. Without a key nothing is connected.
+COMPOSIO_API_KEY = envstr("COMPOSIO_API_KEY")
+COMPOSIO_API_URL = envstr("COMPOSIO_API_URL", "https://backend.composio.dev")
+COMPOSIO_WRITE_PAUSE = envseconds("COMPOSIO_WRITE_PAUSE", 0.5)  # between issues
+
 # Language models. Without any key there is none, and the offline analyst works alone.
 ANTHROPIC_API_KEY = envstr("ANTHROPIC_API_KEY")
 ANTHROPIC_URL = "https://api.anthropic.com"

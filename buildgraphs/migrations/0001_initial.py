@@ -85,7 +85,8 @@ class Migration(migrations.Migration):
             name='Shipment',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('repository', models.TextField()),
+                ('target', models.CharField(choices=[('linear', 'Linear'), ('jira', 'Jira'), ('slack', 'Slack'), ('notion', 'Notion'), ('github', 'Github')], max_length=10)),
+                ('destination', models.TextField()),
                 ('top_level_only', models.BooleanField(default=False)),
                 ('status', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=10)),
                 ('error_code', models.CharField(blank=True, default='', max_length=40)),
@@ -95,15 +96,17 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name='ShippedIssue',
+            name='ShippedItem',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('node_id', models.UUIDField()),
-                ('repository', models.TextField()),
-                ('number', models.PositiveBigIntegerField(blank=True, null=True)),
+                ('subject_id', models.UUIDField()),
+                ('target', models.CharField(choices=[('linear', 'Linear'), ('jira', 'Jira'), ('slack', 'Slack'), ('notion', 'Notion'), ('github', 'Github')], max_length=10)),
+                ('destination', models.TextField()),
+                ('key', models.UUIDField(default=uuid.uuid4, editable=False)),
+                ('reference', models.TextField(blank=True, default='')),
                 ('url', models.TextField(blank=True, default='')),
                 ('asked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('graph', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipped_issues', to='buildgraphs.buildgraph')),
+                ('graph', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipped_items', to='buildgraphs.buildgraph')),
             ],
         ),
         migrations.AddIndex(
@@ -131,7 +134,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('graph',), name='build_shipment_one_waits'),
         ),
         migrations.AddConstraint(
-            model_name='shippedissue',
-            constraint=models.UniqueConstraint(fields=('graph', 'repository', 'node_id'), name='build_issue_once'),
+            model_name='shippeditem',
+            constraint=models.UniqueConstraint(fields=('graph', 'target', 'destination', 'subject_id'), name='build_item_once'),
         ),
     ]

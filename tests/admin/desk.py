@@ -26,7 +26,7 @@ from accounts.models import (
     UsagePeriod,
     User,
 )
-from buildgraphs.models import BuildDependency, Shipment, ShippedIssue
+from buildgraphs.models import BuildDependency, Shipment, ShippedItem
 from chat.models import ChatMessage
 from manticscore import errors
 from realtime.models import Connection, Event, StageResult
@@ -115,8 +115,9 @@ def populate(number: int) -> dict[str, Any]:
     graph = factories.build_graph()
     nodes = [factories.build_node(graph, key) for key in ("one", "two")]
     BuildDependency.objects.create(node=nodes[1], needs=nodes[0])
-    Shipment.objects.create(graph=graph, repository="ada/recipes")
-    ShippedIssue.objects.create(graph=graph, node_id=nodes[0].pk, repository="ada/recipes", number=number)
+    place = {"target": "github", "destination": "ada/recipes"}
+    Shipment.objects.create(graph=graph, **place)
+    ShippedItem.objects.create(graph=graph, subject_id=nodes[0].pk, reference=f"#{number}", **place)
     chat = factories.chat_session()
     ChatMessage.objects.create(session=chat, role="user", text=CANARY)
     conflict = RebindConflict.objects.create(device=device, present_owner=user, claimant=user)

@@ -55,7 +55,7 @@ def test_new_model(five: list[Project], settings: LazySettings, service: Embeddi
     call_command("reembed")
     settings.EMBEDDINGS_URL = service.url
     assert call_command("reembed") == "5 ideas embedded with service:words-1, 0 left."
-    assert [len(asked["input"]) for asked in service.asked] == [2, 2, 1]
+    assert [len(asked["input"]) for asked in service.told] == [2, 2, 1]
 
 
 def test_it_says_how_far_it_is(five: list[Project], capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +79,7 @@ def test_signal_ends_it_after_the_batch_at_hand(
     five: list[Project], service: EmbeddingServer, number: signal.Signals
 ) -> None:
     def interrupted(body: dict[str, Any]) -> Answer:
-        if len(service.asked) == 2:
+        if len(service.told) == 2:
             os.kill(os.getpid(), number)
         return embeddings(body)
 

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.helpers.github_server import REPOSITORY, TOKEN, github_server
-from tests.helpers.installation import FIELD_KEY, Installation
+from tests.faults.test_workers import frozen
+from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server
+from tests.helpers.installation import FIELD_KEY, Installation, until
 from tests.helpers.visitors import Event, Visitor
 
 pytestmark = pytest.mark.faults
 LABELS = ("Shopping list", "OAuth sign-in", "Meal planning")
 PLANNING = ("gather:started", "gather:completed", "plan:started", "plan:branch-1", "plan:computed",
             "plan:completed", "check:completed")  # fmt: skip
-SHIPPING = ("ship:asking", "ship:created", "ship:recorded")
+SHIPPING = ("ship:asking", "ship:sending", "ship:created", "ship:recorded")
 EXPANDING = ("expand:started", "expand:stored", "expand:completed")
 NODES = 12  # of that plan before anything is expanded
 
@@ -106,6 +107,23 @@ def connect(installation: Installation, graph_id: str) -> None:
     installation.query("UPDATE accounts_secret SET ciphertext = %s WHERE id = %s", sealed, pk)
 
 
+def ship(installation: Installation, visitor: Visitor) -> tuple[str, int]:
+    """Ask for a new graph to be shipped; its id, and the cursor before that."""
+    graph_id = start(visitor)
+    cursor = told(visitor, graph_id)[-1]["data"]["seq"]
+    connect(installation, graph_id)
+    body = {"target": "github", "repo": REPOSITORY}
+    assert visitor.http.post(f"/build-graphs/{graph_id}/ship", json=body).status_code == 202
+    return graph_id, cursor
+
+
+def assert_shipped_once(visitor: Visitor, graph_id: str, cursor: int, github: GitHubServer) -> None:
+    types = [event["event"] for event in told(visitor, graph_id, cursor)]
+    assert types == ["ship_start", *["issue_created"] * NODES, "ship_done", "done"]
+    markers = [issue["body"].partition("\n")[0] for issue in github.issues]
+    assert len(set(markers)) == len(markers) == NODES
+
+
 @pytest.mark.parametrize("point", SHIPPING)
 def test_no_issue_is_made_twice_when_its_worker_is_killed(
     installation: Installation, tmp_path: Path, point: str
@@ -119,14 +137,29 @@ def test_no_issue_is_made_twice_when_its_worker_is_killed(
             installation.work(**crash) as one,
             installation.work(**crash) as other,
         ):
-            graph_id = start(visitor)
-            cursor = told(visitor, graph_id)[-1]["data"]["seq"]
-            connect(installation, graph_id)
-            body = {"target": "github", "repo": REPOSITORY}
-            assert visitor.http.post(f"/build-graphs/{graph_id}/ship", json=body).status_code == 202
-            types = [event["event"] for event in told(visitor, graph_id, cursor)]
-            assert types == ["ship_start", *["issue_created"] * NODES, "ship_done", "done"]
+            assert_shipped_once(visitor, *ship(installation, visitor), github)
             dead = [worker for worker in (one, other) if not worker.is_running]
             assert [worker.wait() for worker in dead] == [-signal.SIGKILL]
-        markers = [issue["body"].partition("\n")[0] for issue in github.issues]
-        assert len(set(markers)) == len(markers) == NODES
+
+
+@pytest.mark.parametrize("point", SHIPPING)
+def test_no_issue_is_made_twice_when_its_worker_is_frozen_and_wakes(
+    installation: Installation, tmp_path: Path, point: str
+) -> None:
+    with github_server() as github:
+        there = {"GITHUB_API_URL": github.url, "GITHUB_WRITE_PAUSE": "0.001"}
+        freeze = {"CRASH_AT": point, "CRASH_ONCE": str(tmp_path / "frozen"), "CRASH_SIGNAL": "SIGSTOP"}
+        with (
+            installation.serve("--no-worker", **there) as server,
+            Visitor(server) as visitor,
+            installation.work(**freeze, **there) as zombie,
+        ):
+            graph_id, cursor = ship(installation, visitor)
+            until(lambda: frozen(zombie), f"the worker to freeze at {point}")
+            with installation.work(**there):
+                assert_shipped_once(visitor, graph_id, cursor, github)
+            zombie.signal(signal.SIGCONT)
+            check(visitor, start(visitor), NODES)  # it is of use again: nobody else is there to plan
+            assert zombie.stop() == 0
+            assert "Traceback" not in zombie.output
+            assert_shipped_once(visitor, graph_id, cursor, github)

@@ -28,6 +28,8 @@ PURE = {
             "matching",
             "prompts",
             "issues",
+            "summaries",
+            "vocabulary",
         )
     },
     "realtime/sockets/session.py": {"django", "channels", "asyncio", "psycopg"},

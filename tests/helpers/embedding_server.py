@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
+
+from tests.helpers import json_server
+from tests.helpers.json_server import JsonServer, running
 
 Answer = tuple[int, bytes]
 DIMENSIONS = 48
@@ -28,47 +29,21 @@ def embeddings(body: dict[str, Any]) -> Answer:
     return 200, json.dumps({"object": "list", "data": data[::-1], "model": body["model"]}).encode()
 
 
-class EmbeddingServer:
-    """Remembers what it was asked; `script` decides what it says."""
+class EmbeddingServer(JsonServer):
+    """Remembers what it was told; `script` decides what it says."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        super().__init__()
+        self.told: list[dict[str, Any]] = []
         self.authorization: list[str | None] = []
         self.script: Callable[[dict[str, Any]], Answer] = embeddings
-        outer = self
+        self.url += "/v1"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                outer.asked.append({"path": self.path, **body})
-                outer.authorization.append(self.headers["Authorization"])
-                status, content = outer.script(body)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *args: Any) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.01)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def work(self, method: str, target: str, headers: Mapping[str, str], body: Any) -> json_server.Answer:
+        self.told.append({"path": target, **body})
+        self.authorization.append(headers.get("Authorization"))
+        return (*self.script(body), {})
 
 
-@contextmanager
-def embedding_server() -> Iterator[EmbeddingServer]:
-    server = EmbeddingServer()
-    thread = threading.Thread(target=server.serve)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.close()
-        thread.join()
+def embedding_server() -> AbstractContextManager[EmbeddingServer]:
+    return running(EmbeddingServer())

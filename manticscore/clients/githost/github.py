@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from manticscore.clients.githost import errors, transport
+from manticscore.clients import services
 
+NAME = "GitHub"
+VERSION = "2022-11-28"
 PAGE = 100
 MAX_PAGES = 50
-MAX_TITLE = 256
-MAX_BODY = 65_536
+MAX_BYTES = 8 * 1024 * 1024  # a page of a hundred long issues
 
-T = TypeVar("T")
+understood = partial(services.understood, NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,10 @@ class GitHub:
 
     url: str
     token: Callable[[], str] = field(repr=False)
-    seconds: float = transport.SECONDS
+    seconds: float = services.SECONDS
 
     def repository(self, name: str) -> Repository:
-        """Raises RepositoryMissing."""
+        """Raises services.Missing."""
         return understood(repository, self._ask("GET", f"repos/{name}"))
 
     def create_label(self, repository: str, name: str, color: str) -> None:
@@ -51,13 +52,15 @@ class GitHub:
         body = {"name": name, "color": color}
         try:
             self._ask("POST", f"repos/{repository}/labels", body=body)
-        except errors.RequestRejected:
+        except services.RequestRejected:
             return  # 422: it is there
 
-    def create_issue(self, repository: str, title: str, body: str, labels: Sequence[str]) -> Issue:
+    def create_issue(
+        self, repository: str, title: str, body: str, labels: Sequence[str], until: float | None = None
+    ) -> Issue:
         """After Unavailable it may have been created all the same: look for it before asking again."""
         sent = {"title": title, "body": body, "labels": list(labels)}
-        return understood(issue, self._ask("POST", f"repos/{repository}/issues", body=sent))
+        return understood(issue, self._ask("POST", f"repos/{repository}/issues", body=sent, until=until))
 
     def issues_since(self, repository: str, moment: datetime) -> Iterator[Issue]:
         """Issues that were created at or after that moment, open and closed, the latest first."""
@@ -69,32 +72,22 @@ class GitHub:
                 yield found
             if len(page) < PAGE:
                 return
-        raise errors.Unavailable("The repository has too many new issues to look through")
+        raise services.Unavailable(NAME, "The repository has too many new issues to look through")
 
     def _page(self, repository: str, number: int) -> list[Issue]:
         params = {"state": "all", "sort": "created", "direction": "desc", "per_page": PAGE, "page": number}
         return understood(issues, self._ask("GET", f"repos/{repository}/issues", params=params))
 
-    def _ask(self, method: str, path: str, **content: Mapping[str, Any]) -> Any:
+    def _ask(self, method: str, path: str, **request: Any) -> Any:
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {self.token()}",
+            "User-Agent": "ManticScore",
+            "X-GitHub-Api-Version": VERSION,
+        }
         url = f"{self.url.rstrip('/')}/{path}"
-        return asyncio.run(
-            transport.ask(
-                method,
-                url,
-                self.token(),
-                params=content.get("params"),
-                body=content.get("body"),
-                seconds=self.seconds,
-            )
-        )
-
-
-def understood(read: Callable[[Any], T], answer: Any) -> T:
-    """Raises Unavailable for an answer of another shape."""
-    try:
-        return read(answer)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise errors.Unavailable("GitHub's answer is not understood") from None
+        limits = {"seconds": self.seconds, "max_bytes": MAX_BYTES}
+        return services.ask(NAME, method, url, headers=headers, **limits, **request)
 
 
 def repository(answer: Any) -> Repository:

@@ -201,11 +201,7 @@ def test_evidence_that_is_no_longer_kept_is_stale(ada: Person, project: Project)
     assert ada.client.get(url(graph)).json()["nodes"][0]["lineage"]["is_stale"] is True
 
 
-def test_ship_says_what_is_missing(ada: Person, graph: BuildGraph) -> None:
-    for target in ("linear", "jira", "slack", "notion"):
-        response = ada.client.post(url(graph, "/ship"), {"target": target})
-        assert response.status_code == 400
-        assert response.json()["detail"].startswith(f"{target} is not connected.")
+def test_nowhere_to_ship_to(ada: Person, graph: BuildGraph) -> None:
     assert ada.client.post(url(graph, "/ship"), {"target": "fax"}).status_code == 422
     assert ada.client.post(url(graph, "/ship"), {}).status_code == 422
 

@@ -161,3 +161,99 @@ def test_re_expansion_is_refused(
     assert ada.client.post(url(expanded, "/re-expand"), body).json() == {
         "detail": "The graph is being worked on"
     }
+
+
+def test_a_spec_is_changed_and_its_prompt_follows(ada: Person, leaf: BuildNode) -> None:
+    before = dict(leaf.spec)
+    ada.client.patch(url(leaf), {"user_status": "in_progress"})
+    spec = {"objective": " Show the list. ", "constraints": ["No scrolling"]}
+    body = ada.client.patch(url(leaf), {"spec": spec}).json()
+    prompt = body["spec"]["emitted_prompt"]
+    assert body["spec"] == {
+        **before, "objective": "Show the list.", "constraints": ["No scrolling"], "emitted_prompt": prompt,
+    }  # fmt: skip
+    assert "Objective\nShow the list.\n" in prompt
+    assert "Constraints\n- No scrolling\n" in prompt
+    unchanged = ("Task:", "Tests to write", "Before you begin", "Not part of this task")
+    for start in unchanged:
+        assert line(prompt, start) == line(before["emitted_prompt"], start)
+    assert (body["user_status"], body["node_status"], body["risk"]) == ("in_progress", "leaf", leaf.risk)
+
+
+def line(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+@pytest.mark.parametrize("key", ["shopping-list", "shopping-list.model", "shopping-list.browsing"])
+def test_a_spec_that_stays_as_it_is_keeps_its_prompt(ada: Person, graph: BuildGraph, key: str) -> None:
+    node = graph.nodes.get(node_key=key)
+    body = ada.client.patch(url(node), {"spec": {"objective": node.spec["objective"]}}).json()
+    assert body["spec"] == node.spec
+
+
+def test_a_prompt_of_ones_own_stays(ada: Person, leaf: BuildNode) -> None:
+    spec = {"emitted_prompt": "Do as you like.", "constraints": []}
+    assert ada.client.patch(url(leaf), {"spec": spec}).json()["spec"]["emitted_prompt"] == "Do as you like."
+    body = ada.client.patch(url(leaf), {"spec": {}, "name": "Pages"}).json()
+    assert body["spec"]["emitted_prompt"] == "Do as you like."
+    body = ada.client.patch(url(leaf), {"spec": {"test_checklist": ["It shows"]}}).json()
+    assert "Tests to write\n- It shows\n" in body["spec"]["emitted_prompt"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ({"objective": ""}, "spec.objective"),
+        ({"objective": None}, "spec.objective"),
+        ({"objective": "x" * 4_001}, "spec.objective"),
+        ({"constraints": "x"}, "spec.constraints"),
+        ({"constraints": [1]}, "spec.constraints.0"),
+        ({"constraints": [" "]}, "spec.constraints.0"),
+        ({"acceptance_criteria": ["x"] * 101}, "spec.acceptance_criteria"),
+        ({"test_checklist": ["x" * 4_001]}, "spec.test_checklist.0"),
+        ({"emitted_prompt": "x" * 100_001}, "spec.emitted_prompt"),
+        ({"emitted_prompt": None}, "spec.emitted_prompt"),
+        ({"owner": "x"}, "spec.owner"),
+        ([], "spec"),
+        (None, "spec"),
+    ],
+)
+def test_specs_that_are_refused(ada: Person, leaf: BuildNode, spec: Any, place: str) -> None:
+    answer = ada.client.patch(url(leaf), {"spec": spec, "name": "Pages"})
+    assert (answer.status_code, answer.json()["detail"].partition(":")[0]) == (422, place)
+    leaf.refresh_from_db()
+    assert leaf.name != "Pages"
+
+
+def test_a_spec_fits_into_a_prompt(ada: Person, leaf: BuildNode) -> None:
+    lines = ["x" * 4_000] * 20
+    for name in ("constraints", "acceptance_criteria"):
+        answer = ada.client.patch(url(leaf), {"spec": {name: lines, "emitted_prompt": "Short."}})
+    assert (answer.status_code, answer.json()) == (422, {"detail": "spec: too much for one node"})
+    leaf.refresh_from_db()
+    assert leaf.spec["constraints"] == lines
+    assert leaf.spec["acceptance_criteria"] != lines
+
+
+def test_a_strangers_spec(mallory: Person, leaf: BuildNode) -> None:
+    assert mallory.client.patch(url(leaf), {"spec": {"constraints": []}}).status_code == 404
+
+
+def test_an_edited_spec_is_shown_and_given_up_by_a_new_expansion(ada: Person, expanded: BuildNode) -> None:
+    rules, schema = expanded.children.order_by("node_key")
+    ada.client.patch(url(rules), {"spec": {"objective": "Refuse what is wrong.", "constraints": ["Fast"]}})
+    ada.client.patch(url(schema), {"spec": {"emitted_prompt": "Do as you like."}})
+    shown = ada.client.post(url(expanded, "/re-expand"), {}).json()
+    changes = {each["id"]: each["changes"] for each in shown["changed"]}
+    assert set(changes[str(rules.pk)]) == {"objective", "constraints"}
+    assert changes[str(rules.pk)]["objective"] == {
+        "before": "Refuse what is wrong.", "after": rules.spec["objective"],
+    }  # fmt: skip
+    assert changes[str(schema.pk)] == {
+        "emitted_prompt": {"before": "Do as you like.", "after": schema.spec["emitted_prompt"]}
+    }
+    ada.client.post(url(expanded, "/re-expand"), {"keep": "new", "revision": shown["revision"]})
+    for child in (rules, schema):
+        spec = child.spec
+        child.refresh_from_db()
+        assert child.spec == spec

@@ -12,14 +12,16 @@ from django.conf import LazySettings
 
 from accounts import vault
 from buildgraphs import shipping
-from buildgraphs.models import BuildGraph, Shipment, ShippedIssue
+from buildgraphs.models import BuildGraph, Shipment, ShippedItem
 from manticscore import errors
+from manticscore.clients import services
 from manticscore.pipeline import Patience, Superseded
 from realtime import runs
 from realtime.models import Event
 from tests import factories
 from tests.api.buildgraphs.conftest import worked
-from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server, refusal
+from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server
+from tests.helpers.json_server import refusal
 from tests.helpers.people import Person
 
 BODY = {"target": "github", "repo": REPOSITORY}
@@ -57,30 +59,31 @@ def assert_one_each(graph: BuildGraph, github: GitHubServer) -> None:
     """Every node has one issue, and one event that says so."""
     made = [re.findall(r"\A<!-- build-node: (\S+) -->", issue["body"]) for issue in github.issues]
     assert sorted(made) == sorted([str(pk)] for pk in graph.nodes.values_list("pk", flat=True))
-    numbers = {data["node_id"]: data["number"] for data in told(graph, "issue_created")}
-    assert numbers == {found[0]: place for place, found in enumerate(made, 1)}
+    names = {data["node_id"]: data["reference"] for data in told(graph, "issue_created")}
+    assert names == {found[0]: f"#{place}" for place, found in enumerate(made, 1)}
     assert len(told(graph, "issue_created")) == len(made)
 
 
 def test_an_issue_for_every_node(connected: Person, graph: BuildGraph, github: GitHubServer) -> None:
     answer = ship(connected, graph, repo="Ada/Recipe-Box")
     assert answer.status_code == 202
-    assert (answer.json()["status"], answer.json()["repository"]) == ("waiting", REPOSITORY)
+    assert (answer.json()["status"], answer.json()["destination"]) == ("waiting", REPOSITORY)
     worked(graph)
     assert_one_each(graph, github)
     body = shipped(connected, graph)
     assert [(each["status"], each["error_code"]) for each in body["ships"]] == [("done", None)]
-    assert [each["number"] for each in body["issues"]] == list(range(1, graph.nodes.count() + 1))
-    assert body["issues"][0]["url"] == github.issues[0]["html_url"]
+    assert [each["reference"] for each in body["items"]] == [f"#{n + 1}" for n in range(graph.nodes.count())]
+    assert body["items"][0]["url"] == github.issues[0]["html_url"]
+    assert body["items"][0]["target"] == "github"
     assert [len(told(graph, name)) for name in ("ship_start", "ship_done", "error")] == [1, 1, 0]
-    assert told(graph, "ship_done")[0]["issue_count"] == graph.nodes.count()
+    assert told(graph, "ship_done")[0]["item_count"] == graph.nodes.count()
     assert connected.client.get(f"/build-graphs/{graph.pk}").json()["status"] == "ready"
 
 
 def test_what_an_issue_says(connected: Person, graph: BuildGraph, github: GitHubServer) -> None:
     ship(connected, graph)
     worked(graph)
-    places = {data["node_key"]: data["number"] for data in told(graph, "issue_created")}
+    places = {data["node_key"]: int(data["reference"][1:]) for data in told(graph, "issue_created")}
     for node in graph.nodes.all():
         issue = github.issues[places[node.node_key] - 1]
         assert issue["title"] == node.name
@@ -251,6 +254,29 @@ def test_overtaken_before_it_is_recorded(
     assert_one_each(graph, github)
 
 
+def test_overtaken_right_before_the_request(
+    connected: Person, graph: BuildGraph, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was frozen between looking and sending does not send when it wakes."""
+    ship(connected, graph)
+    journal = runs.claim(graph.pk)
+    assert journal is not None
+    monkeypatch.setattr(shipping, "sending_seconds", lambda: 0.0)  # over, as after a long sleep
+    freezing = {"ship:sending": lambda: runs.claim(graph.pk)}
+    with monkeypatch.context() as patch:
+        patch.setattr(shipping, "crash_point", lambda name: freezing.get(name, str)())
+        with pytest.raises(Superseded):
+            list(shipping.carry(graph, journal))
+    assert github.count("POST", "/issues") == 0
+
+
+def test_a_request_is_over_before_its_worker_counts_as_dead(settings: LazySettings) -> None:
+    settings.JOB_STALLED_AFTER, settings.JOB_HEARTBEAT = 10.0, 2.0
+    assert shipping.sending_seconds() == 8
+    settings.JOB_STALLED_AFTER = 600.0
+    assert shipping.sending_seconds() == services.SECONDS
+
+
 def test_a_run_that_is_given_up_can_be_asked_for_again(connected: Person, graph: BuildGraph) -> None:
     ship(connected, graph)
     runs.abandon(graph.pk, errors.WorkerCrashed())
@@ -273,5 +299,5 @@ def test_the_token_is_nowhere(connected: Person, graph: BuildGraph, github: GitH
     worked(graph)
     texts = [json.dumps(row.data) for row in Event.objects.all()]
     texts += [answer.content.decode(), json.dumps(shipped(connected, graph))]
-    texts += [str(vars(row)) for row in (*Shipment.objects.all(), *ShippedIssue.objects.all())]
+    texts += [str(vars(row)) for row in (*Shipment.objects.all(), *ShippedItem.objects.all())]
     assert not [text for text in texts if TOKEN in text]

@@ -154,7 +154,7 @@ def test_number_of_queries_does_not_grow(ada: Person) -> None:
 def test_service_is_asked(ada: Person, service: EmbeddingServer) -> None:
     indexed(ada, *IDEAS)
     assert find(ada, "a dog walking app")[0]["idea"] == IDEAS[1]
-    assert service.asked[-1]["input"] == ["a dog walking app"]
+    assert service.told[-1]["input"] == ["a dog walking app"]
     assert set(IndexedIdea.objects.values_list("vector_model", flat=True)) == {"service:words-1"}
 
 
@@ -172,7 +172,7 @@ def test_creation_does_not_need_the_service(ada: Person, service: EmbeddingServe
     service.script = lambda asked: (500, b"")
     assert ada.client.post("/projects", {"title": "A recipe box"}).status_code == 201
     assert ada.client.get("/projects").status_code == 200
-    assert service.asked == []
+    assert service.told == []
 
 
 def test_vectors_of_two_models_are_never_compared(ada: Person, service: EmbeddingServer) -> None:

@@ -36,7 +36,7 @@ def test_vectors_in_the_order_of_the_texts(server: EmbeddingServer, service: Emb
 def test_what_is_sent(server: EmbeddingServer, service: EmbeddingService) -> None:
     service.embed(["a box"])
     asked = {"path": "/v1/embeddings", "model": "words-1", "input": ["a box"], "encoding_format": "float"}
-    assert server.asked == [asked]
+    assert server.told == [asked]
     assert server.authorization == ["Bearer sk-secret"]
     assert service.model_id == "service:words-1"
 
@@ -50,7 +50,7 @@ def test_no_key_no_header(server: EmbeddingServer) -> None:
 def test_many_texts_go_in_batches(server: EmbeddingServer, service: EmbeddingService) -> None:
     texts = [f"text {number}" for number in range(2 * BATCH + 1)]
     assert len(service.embed(texts)) == len(texts)
-    assert [len(asked["input"]) for asked in server.asked] == [BATCH, BATCH, 1]
+    assert [len(asked["input"]) for asked in server.told] == [BATCH, BATCH, 1]
 
 
 def one(**item: object) -> bytes:

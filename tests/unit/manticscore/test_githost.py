@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from manticscore.clients.githost import errors, transport
+from manticscore.clients import services
+from manticscore.clients.githost import github as client
 from manticscore.clients.githost.github import GitHub
-from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server, refusal
+from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server
+from tests.helpers.json_server import refusal
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -59,18 +61,18 @@ def test_a_label_that_is_there_is_fine(github: GitHub, server: GitHubServer) -> 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (401, errors.TokenRejected),
-        (403, errors.AccessDenied),
-        (404, errors.RepositoryMissing),
-        (301, errors.RepositoryMissing),
-        (410, errors.AccessDenied),
-        (422, errors.RequestRejected),
-        (500, errors.Unavailable),
-        (503, errors.Unavailable),
+        (401, services.TokenRejected),
+        (403, services.AccessDenied),
+        (404, services.Missing),
+        (301, services.Missing),
+        (410, services.AccessDenied),
+        (422, services.RequestRejected),
+        (500, services.Unavailable),
+        (503, services.Unavailable),
     ],
 )
 def test_failures_by_status(
-    github: GitHub, server: GitHubServer, status: int, expected: type[errors.GitHubError]
+    github: GitHub, server: GitHubServer, status: int, expected: type[services.ServiceError]
 ) -> None:
     server.fail("POST", "/issues", refusal(status, Location="http://127.0.0.1:1/"))
     with pytest.raises(expected) as caught:
@@ -86,16 +88,16 @@ def test_failures_by_status(
     [
         (403, {"Retry_After": "7"}, 7),
         (429, {"Retry_After": "7"}, 7),
-        (429, {}, transport.RETRY_AFTER),
+        (429, {}, services.RETRY_AFTER),
         (403, {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "1"}, 1),
-        (403, {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "soon"}, transport.RETRY_AFTER),
+        (403, {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "soon"}, services.RETRY_AFTER),
     ],
 )
 def test_rate_limits_say_how_long(
     github: GitHub, server: GitHubServer, status: int, headers: dict[str, str], seconds: float
 ) -> None:
     server.fail("GET", REPOSITORY, refusal(status, **headers))
-    with pytest.raises(errors.RateLimited) as caught:
+    with pytest.raises(services.RateLimited) as caught:
         github.repository(REPOSITORY)
     assert caught.value.retry_after == seconds
     assert caught.value.retryable
@@ -108,30 +110,36 @@ def test_rate_limits_say_how_long(
 )
 def test_answers_that_are_no_repository(github: GitHub, server: GitHubServer, content: bytes) -> None:
     server.fail("GET", REPOSITORY, lambda: (200, content, {}))
-    with pytest.raises(errors.Unavailable):
+    with pytest.raises(services.Unavailable):
         github.repository(REPOSITORY)
 
 
 def test_an_answer_is_bounded(github: GitHub, server: GitHubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "MAX_BYTES", 1000)
+    monkeypatch.setattr(client, "MAX_BYTES", 1000)
     server.fail("GET", REPOSITORY, lambda: (200, b" " * 1001, {}))
-    with pytest.raises(errors.Unavailable, match="too large"):
+    with pytest.raises(services.Unavailable, match="too large"):
         github.repository(REPOSITORY)
     server.fail("GET", REPOSITORY, lambda: (200, b"", {"Content-Encoding": "gzip"}))
-    with pytest.raises(errors.Unavailable, match="compressed"):
+    with pytest.raises(services.Unavailable, match="compressed"):
         github.repository(REPOSITORY)
 
 
 def test_a_server_that_does_not_answer(server: GitHubServer) -> None:
     server.fail("GET", REPOSITORY, server.hang)
     began = time.monotonic()
-    with pytest.raises(errors.Unavailable, match=r"within 0\.2 s"):
+    with pytest.raises(services.Unavailable, match=r"within 0\.2 s"):
         GitHub(server.url, lambda: TOKEN, seconds=0.2).repository(REPOSITORY)
     assert time.monotonic() - began < 20, "the server alone would have taken longer"
 
 
+def test_nothing_is_sent_after_the_moment_when_it_must_be_over(github: GitHub, server: GitHubServer) -> None:
+    with pytest.raises(services.Unavailable, match="no answer"):
+        github.create_issue(REPOSITORY, "a title", "", [], until=time.monotonic() - 0.001)
+    assert server.asked == []
+
+
 def test_nobody_there() -> None:
-    with pytest.raises(errors.Unavailable, match="not reachable"):
+    with pytest.raises(services.Unavailable, match="not reachable"):
         GitHub("http://127.0.0.1:1", lambda: TOKEN).repository(REPOSITORY)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -81,6 +82,10 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
             listening = serverFromString(reactor, description).listen(self.http_factory)
             listening.addCallbacks(self.listen_success, self.listen_error)
         if not self.abort_start:
+            # What was loaded to begin with stays. Python's search for reference cycles, which stops the event
+            # loop, then takes half as long (0.1 instead of 0.2 s beside 500 connections).
+            gc.collect()
+            gc.freeze()
             reactor.run(installSignalHandlers=self.signal_handlers)
 
     def listen_success(self, port: Any) -> None:

@@ -30,7 +30,7 @@ APPEND_ONE = """
     )
     INSERT INTO realtime_event (stream_id, seq, type, data)
     SELECT %(stream)s, head.last_seq, %(type)s, %(data)s::jsonb FROM head
-    RETURNING seq, NULL::uuid, NULL::bigint
+    RETURNING seq
 """
 
 # One statement is one short transaction: the row lock on the stream is held to commit, so numbers
@@ -84,6 +84,7 @@ LINES_OF_RUN = f"""
 """
 PROVEN_AT_ONCE = 200  # events; the largest ones are 256 KiB
 
+KEPT = "realtime_cursor"  # attribute of a connection
 PREPARE_AFTER = 2  # executions; only cursors of psycopg's own look at it
 
 
@@ -149,17 +150,13 @@ def write(
         raise EventTooLarge
     types = [event.type for event in events]
     common = {"stream": stream_id, "attempt": attempt, "status": status, "stage": stage}
-    row = None
     if len(events) == 1 and not close:
-        row = execute(APPEND_ONE, {**common, "type": types[0], "data": data[0]})
-    if row is None:
-        many = {"count": len(events), "close": close, "types": types, "data": f"[{','.join(data)}]"}
-        row = execute(APPEND, {**common, **many})
-    return announced(stream_id, row)
-
-
-def announced(stream_id: UUID, row: tuple[Any, ...] | None) -> int:
-    """The stream's new position, told to the hubs after the commit."""
+        row = execute(APPEND_ONE, {**common, "type": types[0], "data": data[0]}, keep_cursor=True)
+        if row is not None:
+            hints.send_on_commit(stream_id, row[0])
+            return int(row[0])
+    many = {"count": len(events), "close": close, "types": types, "data": f"[{','.join(data)}]"}
+    row = execute(APPEND, {**common, **many})
     if row is None:
         raise Superseded
     last_seq, project_id, project_seq = row
@@ -169,11 +166,14 @@ def announced(stream_id: UUID, row: tuple[Any, ...] | None) -> int:
     return int(last_seq)
 
 
-def execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | None:
+def execute(
+    statement: str, parameters: dict[str, Any], *, keep_cursor: bool = False
+) -> tuple[Any, ...] | None:
     """The statement's row, in Django's connection and transaction but through psycopg's own cursor.
 
     Django's cursor sends the values inside the text, which PostgreSQL then has to plan anew for every
-    event; planning takes longer than all the rest. psycopg's keeps the statement prepared.
+    event; planning takes longer than all the rest. psycopg's keeps the statement prepared. A cursor that is
+    kept with its connection need not look up again how values are read, but holds on to the last ones.
     """
     django = connections[DEFAULT_DB_ALIAS]
     django.validate_no_broken_transaction()
@@ -181,4 +181,13 @@ def execute(statement: str, parameters: dict[str, Any]) -> tuple[Any, ...] | Non
     with django.wrap_database_errors:
         raw = django.connection
         raw.prepare_threshold = PREPARE_AFTER
-        return psycopg.Cursor(raw).execute(statement, parameters).fetchone()
+        cursor = kept_cursor(raw) if keep_cursor else psycopg.Cursor(raw)
+        return cursor.execute(statement, parameters).fetchone()
+
+
+def kept_cursor(raw: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    kept: dict[str, Any] = vars(raw)
+    if KEPT not in kept:
+        kept[KEPT] = psycopg.Cursor(raw)
+    cursor: psycopg.Cursor[Any] = kept[KEPT]
+    return cursor

@@ -141,24 +141,22 @@ class Pipeline(Generic[Context]):
     def run(self, context: Context, journal: Journal) -> None:
         """Run to the end, from wherever the journal says the run is.
 
-        Expected failures and our own defects end the stream with `error` and `done`. What the journal
-        raises (a superseded execution, a lost database) goes up: then the stream is not ours to end.
+        Expected failures and our own defects end the stream with `error` and `done`, also those of storing
+        what was made. A superseded execution and a lost database go up: then the stream is not ours to end.
         """
         started = self._clock()
         completed = journal.completed()
         try:
-            for stage in self._stages:
-                if stage.name in completed:
-                    self._resume(stage, context, completed[stage.name])
-                else:
-                    self._check(stage, journal, self._clock() - started)
-                    self._run_stage(stage, context, journal)
-            with defects_as_errors("the result"):
-                result = self._result(context)
+            with defects_as_errors("the run"):
+                for stage in self._stages:
+                    if stage.name in completed:
+                        self._resume(stage, context, completed[stage.name])
+                    else:
+                        self._check(stage, journal, self._clock() - started)
+                        self._run_stage(stage, context, journal)
+                journal.finish("completed", "result", self._result(context))
         except errors.PipelineError as error:
             finish_with_error(journal, error)
-        else:
-            journal.finish("completed", "result", result)
 
     def _resume(self, stage: Stage[Context], context: Context, output: Any) -> None:
         if output is not None:
@@ -181,6 +179,9 @@ class Pipeline(Generic[Context]):
             crash_point(f"{stage.name}:computed")
             with defects_as_errors(f"the output of stage {stage.name}"):
                 stage.resume(context, output.data)
+                done = {"name": stage.name, "status": "completed", **output.counts}
+                data = {**done, "duration_ms": self._milliseconds(started), **again}
+                journal.checkpoint(stage.name, output.data, data)
         except errors.PipelineError as error:
             failed = {"name": stage.name, "status": "failed", "code": error.code}
             data = {**failed, "duration_ms": self._milliseconds(started), **again}
@@ -190,9 +191,6 @@ class Pipeline(Generic[Context]):
             # A resumed run must go the same way: what later stages made was made without this output.
             journal.checkpoint(stage.name, None, data)
             return
-        done = {"name": stage.name, "status": "completed", **output.counts}
-        data = {**done, "duration_ms": self._milliseconds(started), **again}
-        journal.checkpoint(stage.name, output.data, data)
         crash_point(f"{stage.name}:completed")
 
     def _try(self, stage: Stage[Context], context: Context, journal: Journal) -> Output:
@@ -223,13 +221,23 @@ def defects_as_errors(what: str) -> Iterator[None]:
     except (errors.PipelineError, Transient, Superseded):
         raise
     except Exception as error:
-        if errors.from_exception(error) is not None:
+        if isinstance(error, errors.DATABASE_GONE):
             raise  # the database is gone: nothing can be appended now
         logger.exception("%s failed", what)
         raise errors.InternalError() from error
 
 
 def finish_with_error(journal: Journal, error: errors.PipelineError) -> None:
-    """End a run with an `error` event (spec: errors, streaming errors)."""
-    data = {"message": error.message, "code": error.code, "retryable": error.retryable, **error.data}
-    journal.finish("failed", "error", data)
+    """End a run with an `error` event (spec: errors, streaming errors).
+
+    A failure of telling it is told instead, as a defect.
+    """
+    try:
+        with defects_as_errors("the error"):
+            journal.finish("failed", "error", told(error))
+    except errors.InternalError as defect:
+        journal.finish("failed", "error", told(defect))
+
+
+def told(error: errors.PipelineError) -> dict[str, Any]:
+    return {"message": error.message, "code": error.code, "retryable": error.retryable, **error.data}

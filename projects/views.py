@@ -34,6 +34,7 @@ class ProjectsView(APIView):
 
     def post(self, request: AuthenticatedRequest) -> Response:
         """201 for a new project, 200 for the one that has this idea already."""
+        ratelimits.check(ratelimits.CREATE_PROJECT, request)
         body = validated(shapes.ProjectSerializer(data=request.data))
         created = actions.create(owner_id=request.user.pk, **body)
         return Response(shapes.project(created.project), status=201 if created.is_new else 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ MOVED = 0.1  # in threat or opportunity, from 0 to 1: less is noise
 
 def compare(before: Artifact, after: Artifact) -> dict[str, Any]:
     """Rows that came, went or moved, by part of the artifact, and the change in quality."""
-    old, new = by_site(before), by_site(after)
+    old, new = by_site(before, after)
     return {
         "competitors": {**came_and_went(old, new, player), "moved": moves(old, new)},
         "features": came_and_went(by_label(before, "features"), by_label(after, "features"), labelled),
@@ -26,10 +27,21 @@ def compare(before: Artifact, after: Artifact) -> dict[str, Any]:
     }
 
 
-def by_site(artifact: Artifact) -> dict[str, Row]:
-    """Products by their site, which outlives names; those without one by name."""
-    rows = artifacts.players(artifact)
-    return {row.get("domain") or str(row["name"]).casefold(): row for row in rows}
+def by_site(before: Artifact, after: Artifact) -> tuple[dict[str, Row], dict[str, Row]]:
+    """Both's products by site, which outlives names; by name too where there is none, or they share one."""
+    both = [artifacts.players(artifact) for artifact in (before, after)]
+    shared = {site for rows in both for site, count in Counter(map(site_of, rows)).items() if count > 1}
+
+    def key(row: Row) -> str:
+        site = site_of(row)
+        return site if site and site not in shared else f"{site} {str(row['name']).casefold()}"
+
+    old, new = ({key(row): row for row in rows} for rows in both)
+    return old, new
+
+
+def site_of(row: Row) -> str:
+    return row.get("domain") or ""
 
 
 def by_label(artifact: Artifact, part: str) -> dict[str, Row]:

@@ -20,7 +20,7 @@ COMPARED = {
 def diff(before: Artifact, after: Artifact) -> dict[str, Any]:
     """`added`, `dropped` and `changed` rows by part, and the change in quality."""
     parts = {
-        "competitors": (comparing.by_site(before), comparing.by_site(after)),
+        "competitors": comparing.by_site(before, after),
         **{
             name: (comparing.by_label(before, name), comparing.by_label(after, name))
             for name in ("features", "gaps")

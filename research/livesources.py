@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from manticscore import errors
 from manticscore.clients import lookups, websearch
 from manticscore.clients.websearch import Found
+from manticscore.pipeline import defects_as_errors
 from research import importing, indexing, pagereader, webpages, weburls
 from research.analyst import lexical
 from research.analyst import text as texts
@@ -34,6 +38,7 @@ RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack et al. 2009)
 
 Note = dict[str, str]
 Tell = Callable[[str], None]
+Addresses = list[str | None]
 
 
 @dataclass(slots=True)
@@ -67,8 +72,23 @@ def gather(idea: str, queries: Sequence[str], tell: Tell) -> Gathered:
     answers = lookups.run(asking)
     for problem in answers.problems:
         gathered.note(problem.source, problem.problem)
-    read_into_corpus(choose(answers.lists, settings.LIVE_PAGES), ends_at, gathered, tell)
+    lists: list[Addresses] = []
+    for source, listed in answers.lists:
+        with surviving(partial(gathered.note, source)):
+            lists.append(addresses(listed))
+    with surviving(partial(gathered.note, "pages")):
+        read_into_corpus(choose(lists, settings.LIVE_PAGES), ends_at, gathered, tell)
     return gathered
+
+
+@contextmanager
+def surviving(note: Callable[[str], None]) -> Iterator[None]:
+    """A defect costs what is inside and is noted; the rest of the gathering goes on."""
+    try:
+        with defects_as_errors("a live source"):
+            yield
+    except errors.InternalError:
+        note("internal error")
 
 
 def questions(idea: str, queries: Sequence[str]) -> list[str]:
@@ -78,14 +98,22 @@ def questions(idea: str, queries: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(question for question in short if question))[:QUESTIONS]
 
 
-def choose(lists: Sequence[tuple[str, Sequence[Found]]], limit: int) -> list[str]:
+def addresses(listed: Sequence[Found]) -> Addresses:
+    """What to visit, in the same order; None for what is no page to read."""
+    urls = [weburls.canonical(found.url) for found in listed]
+    return [
+        url if url and len(url.encode()) <= importing.MAX_URL and weburls.is_readable(url) else None
+        for url in urls
+    ]
+
+
+def choose(lists: Sequence[Addresses], limit: int) -> list[str]:
     """The pages that most sources rank highest, each once, few of one site."""
     scores: dict[str, float] = defaultdict(float)
     address: dict[str, str] = {}
-    for _, listed in lists:
-        for rank, found in enumerate(listed):
-            url = weburls.canonical(found.url)
-            if url is not None and len(url.encode()) <= importing.MAX_URL and weburls.is_readable(url):
+    for listed in lists:
+        for rank, url in enumerate(listed):
+            if url is not None:
                 scores[weburls.key(url)] += 1 / (RANK_OFFSET + rank)
                 address.setdefault(weburls.key(url), url)
     chosen: list[str] = []
@@ -104,11 +132,11 @@ def read_into_corpus(urls: Sequence[str], ends_at: float, gathered: Gathered, te
     if new:
         tell(f"Reading {len(new)} page{'s' * (len(new) != 1)}")
         records, problems = judge(pagereader.read_all(new, ends_at - time.monotonic()))
-        gathered.pages = len(records)
         problems["the time was over"] += len(new) - len(records) - problems.total()
         for problem, count in sorted((+problems).items()):
             gathered.note("pages", f"{count} of {len(new)}: {problem}")
         keep(ORIGIN, records)
+        gathered.pages = len(records)
     if urls and not indexing.add(Source.objects.filter(origin=ORIGIN)):
         gathered.note("corpus", "busy: new pages are found by later runs")
 
@@ -126,13 +154,14 @@ def judge(readings: Iterable[Reading]) -> tuple[list[Record], Counter[str]]:
     records: dict[int, Record] = {}
     problems: Counter[str] = Counter()
     for reading in readings:
-        record = webpages.judged(reading)
-        if isinstance(record, str):
-            problems[record] += 1
-        elif any(texts.hamming(texts.simhash(record.text), other) <= 3 for other in records):
-            problems["the same text as another page"] += 1
-        else:
-            records[texts.simhash(record.text)] = record
+        with surviving(lambda problem: problems.update([problem])):
+            record = webpages.judged(reading)
+            if isinstance(record, str):
+                problems[record] += 1
+            elif any(texts.hamming(texts.simhash(record.text), other) <= 3 for other in records):
+                problems["the same text as another page"] += 1
+            else:
+                records[texts.simhash(record.text)] = record
     return list(records.values()), problems
 
 

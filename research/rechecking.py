@@ -136,8 +136,7 @@ def compare(quote: str, found: Extracted) -> Look:
     wanted = plain(quote)
     if wanted in plain(found.everything) or wanted in plain(found.text):
         return Look(Verdict.STILL_THERE)
-    spans = [*texts.sentences(found.text), *texts.sentences(found.everything)]
-    candidates = [plain(span.text) for span in spans if len(span.text.split()) >= MIN_ALIKE_WORDS]
+    candidates = [plain(said) for said in webpages.said(found) if len(said.split()) >= MIN_ALIKE_WORDS]
     best = process.extractOne(wanted, candidates, scorer=fuzz.ratio, score_cutoff=ALIKE)
     return Look(Verdict.CHANGED, best[0]) if best else Look(Verdict.GONE)
 

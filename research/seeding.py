@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -90,14 +89,18 @@ def idea_of(project: Project) -> str:
 
 
 def earlier(project: Project) -> list[dict[str, Any]]:
-    """Artifacts of research about similar ideas, nearest first."""
+    """Artifacts of research about similar ideas, nearest first.
+
+    Of a project only the latest, which is what its page shows.
+    """
     ids = similar(project)
-    about = Q(stream__project_id__in=ids) | Q(pk__in=ids)
-    jobs = ResearchJob.objects.with_result().filter(about)
-    newest = jobs.order_by("-created_at")[: 4 * SIMILAR_IDEAS]
-    place = {idea_id: number for number, idea_id in enumerate(ids)}
-    ranked = sorted(newest, key=lambda job: place.get(job.pk, place.get(job.project_id or job.pk, 0)))
-    return [job.artifact for job in ranked[:SIMILAR_IDEAS] if job.artifact is not None]
+    jobs = ResearchJob.objects.with_result()
+    of_projects = jobs.filter(stream__project_id__in=ids)
+    latest = of_projects.order_by("stream__project_id", "-stream__created_at").distinct("stream__project_id")
+    found = {job.stream.project_id: job for job in latest.select_related("stream")}
+    found |= {job.pk: job for job in jobs.filter(pk__in=ids)}
+    nearest = dict.fromkeys(found[idea_id] for idea_id in ids if idea_id in found)
+    return [job.artifact for job in nearest if job.artifact is not None][:SIMILAR_IDEAS]
 
 
 def similar(project: Project) -> list[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from manticscore.clients.extraction import Extracted
@@ -99,6 +100,13 @@ def worth_keeping(text: str) -> str:
 def is_wall(text: str) -> bool:
     """Whether a site shows programs something else than the page."""
     return WALL.search(text[:WALL_WITHIN]) is not None
+
+
+@lru_cache(maxsize=1)
+def said(found: Extracted) -> tuple[str, ...]:
+    """The sentences of a page, each once. Kept for the next call: all quotes of a page come in a row."""
+    spans = [*texts.sentences(found.text), *texts.sentences(found.everything)]
+    return tuple(dict.fromkeys(span.text for span in spans))
 
 
 def is_english(text: str) -> bool:

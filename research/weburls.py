@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from manticscore.lib import storable
 from manticscore.lib.words import word_set
+from research.analyst.sites import KIND_OF_SITE
 
 # Query parameters that say where a visitor came from, not which page this is.
 TRACKING = re.compile(
@@ -25,31 +27,6 @@ UNREADABLE = word_set(
     threads.net t.me discord.com discord.gg vimeo.com twitch.tv google.com bing.com
     """
 )
-SITES = {
-    "repository": "github.com gitlab.com codeberg.org bitbucket.org sr.ht",
-    "encyclopedia": "wikipedia.org britannica.com",
-    "registry": """
-        pypi.org npmjs.com hub.docker.com crates.io rubygems.org packagist.org flathub.org
-        apps.apple.com play.google.com chromewebstore.google.com addons.mozilla.org
-    """,
-    "forum": """
-        news.ycombinator.com reddit.com lobste.rs stackoverflow.com stackexchange.com superuser.com
-        quora.com indiehackers.com slashdot.org
-    """,
-    "listicle": """
-        g2.com capterra.com alternativeto.net producthunt.com getapp.com trustradius.com crunchbase.com
-        softwareadvice.com softwaresuggest.com sourceforge.net saashub.com slant.co openalternative.co
-        trustpilot.com toolify.ai
-    """,
-    "news": """
-        techcrunch.com theverge.com wired.com arstechnica.com zdnet.com cnet.com engadget.com
-        venturebeat.com theregister.com bbc.com bbc.co.uk nytimes.com theguardian.com forbes.com
-        bloomberg.com reuters.com businessinsider.com medium.com substack.com dev.to hackernoon.com
-        infoq.com pcmag.com techradar.com tomsguide.com lifehacker.com howtogeek.com makeuseof.com
-        fastcompany.com axios.com 9to5mac.com xda-developers.com
-    """,
-}
-KIND_OF_SITE = {host: kind for kind, hosts in SITES.items() for host in hosts.split()}
 LISTICLE = re.compile(
     r"\b(?:best|top)\b.{0,30}\b\d|\b\d{1,3}\+? (?:best|top|great|free|alternatives?|apps?|tools?)\b"
     r"|\balternatives?\b|\b(?:best|top) .{3,60}\b(?:apps?|tools?|software|services|platforms)\b"
@@ -66,6 +43,8 @@ REPORTS = re.compile(
 
 def canonical(url: str) -> str | None:
     """The URL to visit, without what does not change the page; None for what is no page to read."""
+    if storable.objection(url):
+        return None
     try:
         parts = urlsplit(url.strip())
         host, port = (parts.hostname or "").removesuffix("."), parts.port

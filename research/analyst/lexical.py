@@ -26,6 +26,8 @@ GENERIC = frozenset(
     text.stems("app application tool platform software service system site website page server product")
 ) | frozenset(text.stems("solution program suite web mobile online place way thing"))
 
+# Characters in which an idea has said what it is. Every clause of them is read again with the next.
+BEGINNING = 600
 # An idea says what the thing is and then qualifies it; the qualifiers count half.
 QUALIFIER_WEIGHT = 0.5
 # The usual constants of Robertson and Zaragoza; results hardly depend on them.
@@ -42,9 +44,10 @@ def core_phrase(idea: str) -> str:
     """What the idea is, without for whom, with what and under which limits.
 
     "A time tracker for consultants that writes invoices" -> "A time tracker". The phrase grows clause
-    by clause until it names more than "an app"; an idea that never does is its own core.
+    by clause until it names more than "an app"; an idea that never does, or not where it begins, is its own
+    core.
     """
-    for end in CLAUSE_END.finditer(idea.lower()):
+    for end in CLAUSE_END.finditer(idea.lower(), 0, BEGINNING):
         phrase = idea[: end.start()].strip()
         if any(term not in GENERIC for term in terms(phrase)):
             return phrase

@@ -16,6 +16,7 @@ from rapidfuzz import fuzz
 from research.analyst import quotes
 from research.analyst.documents import Document, Passage, Vector
 from research.analyst.judging import Judgement
+from research.analyst.sites import CATALOGUES, KIND_OF_SITE
 from research.analyst.text import words
 from research.schemas import CategoryGuess, Competitor, Facet, Quote
 
@@ -181,7 +182,7 @@ REPORTS = frozenset({"news", "forum", "listicle"})
 
 
 def merge(judged: Sequence[Judged]) -> list[Entity]:
-    """Products in order of id; sources of one site or of nearly one name are one product.
+    """Products in order of id; sources of one site of their own or of nearly one name are one product.
 
     A report joins the one product on whose site it is or that its headline names, and is nobody's otherwise.
     """
@@ -217,12 +218,18 @@ def _products(judged: Sequence[Judged]) -> list[Entity]:
 
 def _same_product(a: Document, b: Document) -> bool:
     left, right = a.name.casefold(), b.name.casefold()
-    if a.domain and a.domain == b.domain:
+    if a.domain == b.domain and _has_own_site(a) and _has_own_site(b):
         # One vendor's site can hold several catalogued products: "Zoho CRM" and "Zoho Books".
         both_catalogued = a.category is not None and b.category is not None
         return not both_catalogued or fuzz.token_set_ratio(left, right) >= SAME_BRAND
     one_category = a.category is None or b.category is None or a.category == b.category
     return one_category and _same_name(left, right)
+
+
+def _has_own_site(document: Document) -> bool:
+    """Whether the address tells the product: not where one site describes those of everybody."""
+    shared = document.kind in CATALOGUES or KIND_OF_SITE.get(document.domain) in CATALOGUES
+    return bool(document.domain) and not shared
 
 
 def _same_name(left: str, right: str) -> bool:
@@ -264,7 +271,8 @@ def _short_names(document: Document) -> Iterable[str]:
 
 # --- Who names whom ----------------------------------------------------------------------------
 
-_LISTED_BEFORE = r"(?:[^,.;:]{1,40}(?:,|,? and|,? or)\s+){0,4}"
+# Atomic, because a name may itself hold an "and": the longest items reach as far as any others.
+_LISTED_BEFORE = r"(?>[^,.;:]{1,40}(?:,? and|,? or|,)\s+){0,4}"
 _RIVAL_BEFORE = re.compile(
     r"\b(?:alternatives? (?:to|for)|vs\.?|versus|compared (?:with|to)|rivals? (?:to|such as|like)?"
     r"|switch(?:ed|es|ing)? (?:here )?from|mov(?:ed|es|ing) (?:away )?from|migrat(?:ed|es|ing|ion) from"

@@ -25,6 +25,7 @@ from manticscore.lib.words import (
     word_set,
     words,
 )
+from research.analyst.sites import OWNER_SEGMENTS
 
 __all__ = ["STOP_WORDS", "Span", "content_words", "is_content", "stem", "stems", "tokens", "words"]
 
@@ -55,18 +56,24 @@ LINKING_VERBS = word_set(
 
 _LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]+")
 _BULLET = re.compile(r"\s*(?:[-*+\u2022\u2023\u25aa\u25cf\u25e6\u2043\u00b7\u2013\u2014]|\d{1,3}[.)])\s+")
-_STOP = re.compile(r"[.!?\u2026\u061f\u06d4\u0964]+[\"'\u2019\u201d\u00bb)\]]*(?=\s)|[\u3002\uff01\uff1f]+")
-_LAST_WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_]+)*$")
+# Texts come from strangers. Nothing here may look at a character more than a few times: quantifiers are
+# possessive, a run of stops is entered only where it begins, and a look back has an end.
+_STOPS = r"[.!?\u2026\u061f\u06d4\u0964]"
+_STOP = re.compile(rf"(?<!{_STOPS}){_STOPS}++[\"'\u2019\u201d\u00bb)\]]*+(?=\s)|[\u3002\uff01\uff1f]++")
+_LAST_WORD = re.compile(r"[^\W\d_]++(?:\.[^\W\d_]++)*+$")
+_LOOK_BACK = 30  # characters; no abbreviation is longer
+_FOLLOWING = re.compile(r"\s*+(\S?)")
 _NEVER_FINAL = word_set("e.g i.e vs mr mrs ms dr prof st approx cf al ca resp esp incl")
 _SELDOM_FINAL = word_set("etc inc ltd corp co llc gmbh u.s u.k a.m p.m jr sr")
 _BEFORE_NUMBER = word_set("no nr fig vol p pp")
 
 
 def _ends_sentence(line: str, stop: re.Match[str]) -> bool:
-    before = _LAST_WORD.search(line, 0, stop.start())
-    if stop[0] != "." or before is None:
+    end = stop.start()
+    before = _LAST_WORD.search(line, max(0, end - _LOOK_BACK), end) if stop[0] == "." else None
+    if before is None:
         return True
-    word, following = before[0].lower(), line[stop.end() :].lstrip()[:1]
+    word, following = before[0].lower(), _FOLLOWING.match(line, stop.end())[1]  # type: ignore[index]
     if word in _NEVER_FINAL or (len(word) == 1 and before[0].isupper()):
         return False
     if word in _BEFORE_NUMBER:
@@ -203,23 +210,6 @@ def hamming(a: int, b: int) -> int:
 
 _SECOND_LEVEL = frozenset({"co", "com", "org", "net", "gov", "ac", "edu"})
 
-# Hosts where the first path segments say whose page it is, and how many of them do.
-_OWNER_SEGMENTS = {
-    "github.com": 2,
-    "gitlab.com": 2,
-    "codeberg.org": 2,
-    "bitbucket.org": 2,
-    "sourceforge.net": 2,
-    "pypi.org": 2,
-    "npmjs.com": 2,
-    "hub.docker.com": 3,
-    "docs.google.com": 3,
-    "sites.google.com": 2,
-    "chromewebstore.google.com": 2,
-    "play.google.com": 3,
-    "apps.apple.com": 3,
-}
-
 # Hosts that give every owner a label of their own.
 _OWNER_LABELS = word_set(
     """
@@ -260,7 +250,7 @@ def _owner(host: str, parts: SplitResult) -> str:
     app = _store_id(host, parts, segments)
     if app:
         return f"{host}/{app.lower()}"
-    owner = segments[: _OWNER_SEGMENTS[host]]
+    owner = segments[: OWNER_SEGMENTS[host]]
     return "/".join([host, *owner]).removesuffix(".git")
 
 
@@ -281,6 +271,6 @@ def registrable_domain(url: str) -> str:
     if parts is None or parts.hostname is None:
         return ""
     host = parts.hostname.rstrip(".").removeprefix("www.")
-    if host in _OWNER_SEGMENTS:
+    if host in OWNER_SEGMENTS:
         return _owner(host, parts)
     return host if _is_ip(host) else _site(host)

@@ -16,7 +16,7 @@ from research.pipeline.stages.feature_gather import Gather
 from research.pipeline.stages.feature_scope import Scope
 from research.pipeline.stages.feature_synthesize import Synthesize
 
-HEAD = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "blueprint", "summary", "provenance")
+HEAD = ("job_id", "artifact_hash", "artifact_url", "idea", "as_of", "summary", "provenance")
 
 
 def pipeline() -> Pipeline[FeatureContext]:
@@ -53,4 +53,13 @@ def result(context: FeatureContext) -> dict[str, Any]:
 
 
 def head(artifact: dict[str, Any]) -> dict[str, Any]:
-    return {name: artifact[name] for name in HEAD}
+    return {**{name: artifact[name] for name in HEAD}, "blueprint": outline(artifact["blueprint"])}
+
+
+def outline(blueprint: dict[str, Any]) -> dict[str, Any]:
+    """A blueprint in numbers, which have a size that no idea and no name can change."""
+    return {
+        "build_order": len(blueprint["build_order"]),
+        "set_aside": len(blueprint["set_aside"]),
+        "mvp": {name: blueprint["mvp"][name] for name in ("min", "likely", "max")},
+    }

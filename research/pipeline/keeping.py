@@ -15,14 +15,15 @@ MAX_RESULT_BYTES = 200 * 1024  # leaves room in an event for its envelope
 Result = dict[str, Any]
 
 
-def locked_texts(quotes: Iterable[Quote]) -> dict[str, str]:
+def texts(quotes: Iterable[Quote], *, lock: bool = False) -> dict[str, str]:
     """The quoted sources as they are stored now, by id.
 
-    They stay locked until the transaction ends, so that no import changes them before the artifact is saved.
+    With `lock` they stay so until the transaction ends: no import changes them before the artifact is saved.
     """
     wanted = {quote.source_id for quote in quotes}
-    locked = Source.objects.select_for_update(no_key=True).filter(id__in=wanted).order_by("id")
-    return {str(key): text for key, text in locked.values_list("id", "text")}
+    rows = Source.objects.filter(id__in=wanted).order_by("id")
+    rows = rows.select_for_update(no_key=True) if lock else rows
+    return {str(key): text for key, text in rows.values_list("id", "text")}
 
 
 def artifact_hash(artifact: Shape) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from manticscore import errors
+from manticscore.lib import ideas
 from realtime.models import Stream
 from research.models import FeatureResearchJob
 from research.reads import Progress
@@ -39,12 +40,17 @@ class StartFeatureResearchSerializer(serializers.Serializer[Any]):
 
 
 def features(value: Any) -> list[dict[str, str]]:
-    """1 to 10 objects of id, name and source, no id twice; other keys are left out."""
+    """1 to 10 objects of id, name and source; other keys are left out.
+
+    No id twice, and no name: what two features of one name found could not be told apart.
+    """
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_FEATURES:
         raise errors.Unprocessable(f"features must be a list of 1 to {MAX_FEATURES} objects")
     found = [feature(item, f"features[{number}]") for number, item in enumerate(value)]
     if len({item["id"] for item in found}) < len(found):
         raise errors.Unprocessable("features must have different ids")
+    if len({ideas.key(item["name"]) for item in found}) < len(found):
+        raise errors.Unprocessable("features must have different names")
     return found
 
 

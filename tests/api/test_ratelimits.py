@@ -105,6 +105,14 @@ def test_research_is_limited_per_user(ada: Person, mallory: Person) -> None:
 
 
 @pytest.mark.django_db
+def test_creating_projects_is_limited_per_user(ada: Person, mallory: Person) -> None:
+    """Also those that are there already: whoever asks has the idea read."""
+    statuses = [ada.client.post("/projects", {"title": f"box {n % 2}"}).status_code for n in range(21)]
+    assert statuses == [201] * 2 + [200] * 18 + [429]
+    assert mallory.client.post("/projects", {"title": "box"}).status_code == 201
+
+
+@pytest.mark.django_db
 def test_search_is_limited_per_user(ada: Person, mallory: Person) -> None:
     statuses = [ada.client.get("/projects/search?q=a+box").status_code for _ in range(31)]
     assert statuses == [200] * 30 + [429]
@@ -122,6 +130,7 @@ def test_every_named_limit_is_in_the_table() -> None:
         "start_research": "10/m",
         "retry_section": "10/m",
         "research_stats": "30/m",
+        "create_project": "20/m",
         "search": "30/m",
         "pdf": "20/m",
         "start_build": "10/m",

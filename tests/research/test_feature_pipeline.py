@@ -13,6 +13,7 @@ import pytest
 from manticscore import errors
 from manticscore.pipeline import Report, Stage, Superseded
 from realtime import runs
+from realtime.events import MAX_EVENT_BYTES
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
 from research import indexing, pruning
@@ -21,6 +22,7 @@ from research.importing import Record
 from research.models import FeatureEvidence, FeatureResearchJob, Source
 from research.pipeline import features, keeping
 from research.pipeline.featurecontext import FeatureContext
+from research.pipeline.stages import feature_synthesize
 from research.pipeline.stages.feature_analyze import Analyze
 from research.pipeline.stages.feature_gather import MARKET, Gather
 from research.pipeline.stages.feature_scope import Scope
@@ -215,7 +217,47 @@ def test_a_very_large_result_is_told_in_its_head(
     result = log.stored(execute().pk)[-2][2]
     assert result["complete"] is False
     assert "features" not in result
-    assert result["blueprint"]["build_order"]
+    assert result["blueprint"].keys() == {"build_order", "set_aside", "mvp"}
+    assert (result["blueprint"]["build_order"], result["blueprint"]["set_aside"]) == (4, 0)
+
+
+def test_a_run_whose_features_all_need_each_other_fits_in_an_event(corpus: list[Record]) -> None:
+    asked = [{"id": str(number), "name": "csv", "source": "user"} for number in range(10)]
+    job = execute("csv from " * 900, features=asked)
+    assert (job.stream.status, len(artifact_of(job).blueprint.set_aside)) == ("completed", 45)
+    result = log.stored(job.pk)[-2][2]
+    assert result["blueprint"] == job.artifact["blueprint"]  # type: ignore[index]
+
+
+def test_what_the_log_does_not_take_ends_the_run_with_an_error(
+    corpus: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "result", lambda context: {"idea": "x" * MAX_EVENT_BYTES})
+    job = execute()
+    assert (job.stream.status, job.stream.closed_seq is None) == ("failed", False)
+    events = log.stored(job.pk)
+    assert [event for _, event, _ in events][-2:] == ["error", "done"]
+    assert events[-2][2]["code"] == "INTERNAL_ERROR"
+
+
+def test_a_source_that_changes_before_it_is_locked_is_proved_again(
+    corpus: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = start()
+    through(context, Analyze)
+    conclude = feature_synthesize.conclude
+
+    def then_changed(*arguments: Any) -> Any:
+        made = conclude(*arguments)
+        Source.objects.filter(name="Mealie").update(text="Now it says something else.")
+        return made
+
+    monkeypatch.setattr(feature_synthesize, "conclude", then_changed)
+    output = Synthesize().run(context, Report("synthesize", lambda event, data: None))
+    job = FeatureResearchJob.objects.get(pk=context.job_id)
+    assert output.counts["dropped_rows"] > 0
+    assert "Mealie" not in {row["product"] for row in job.artifact["features"][0]["implementations"]}  # type: ignore[index]
+    assert_proved(job)
 
 
 @pytest.mark.parametrize("last", STAGES)

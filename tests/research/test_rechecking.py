@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from manticscore.clients.fetch import fetcher as fetching
 from research import rechecking, tasks
+from research.analyst import text as texts
 from research.models import (
     Evidence,
     FeatureEvidence,
@@ -73,6 +74,17 @@ def verdicts() -> dict[str, str]:
 def check(source: Source) -> None:
     for _ in rechecking.recheck([source.pk]):
         pass
+
+
+def test_a_page_is_split_once_for_all_its_quotes(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    split: list[str] = []
+    sentences = texts.sentences
+    monkeypatch.setattr(texts, "sentences", lambda text: split.append(text) or sentences(text))  # type: ignore[func-returns-value]
+    source = quoted(site, PRICE, SHARE, LOST)
+    site.pages["/"] = page(*FILLING)
+    [(_, counts)] = rechecking.recheck([source.pk])
+    assert counts == {Verdict.GONE: 3}
+    assert len(split) == 2, "its main part, and all of it"
 
 
 def test_every_quote_gets_its_verdict_from_one_visit(site: Site) -> None:

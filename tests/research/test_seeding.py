@@ -15,7 +15,7 @@ from procrastinate.jobs import Job
 from projects import actions, indexing
 from projects.models import Project
 from realtime import runs
-from realtime.models import Event
+from realtime.models import Event, Stream
 from research import importing, seeding
 from research.models import ResearchJob
 from research.pipeline import market
@@ -130,6 +130,26 @@ def test_others_research_only_while_they_show_it(
     assert ('"research"' in told) is expected
     assert mallory.principal.pk not in told
     assert str(theirs.pk) not in told
+
+
+def test_of_a_published_project_only_the_research_that_its_page_shows(
+    ada: Person, mallory: Person, corpus: list[importing.Record]
+) -> None:
+    theirs = researched(mallory)
+    shown = ResearchJob.objects.get()
+    before = factories.research_job(
+        mallory.principal, idea=IDEA, project_id=theirs.pk, artifact=shown.artifact
+    )
+    for row in before.artifact["features"]:  # type: ignore[index]
+        row["label"] = f"withdrawn {row['label']}"
+    before.save(update_fields=["artifact"])
+    Stream.objects.filter(pk=before.pk).update(project_id=theirs.pk, created_at="2020-01-01T00:00:00Z")
+    actions.publish(theirs, {})
+    project = factories.project(ada.principal, title=IDEA)
+    seeding.seed(project)
+    told = json.dumps(seeded(project))
+    assert '"research"' in told
+    assert "withdrawn" not in told
 
 
 def test_it_is_told_once(ada: Person, corpus: list[importing.Record]) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import chain, islice, permutations
 from typing import Literal
 
 from research.analyst.deep import archetypes
@@ -19,6 +19,7 @@ _NEEDS_AFTER = re.compile(
 )
 _NEEDS_BEFORE = re.compile(r"\b(?:into|onto|becomes?|turns? to|feeds?|generates?|produces?)\b", re.IGNORECASE)
 MAX_BETWEEN = 60  # characters; farther apart, two names have little to do with each other
+MAX_PLACES = 8  # of one name in one sentence; one that is repeated more often says nothing more
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,12 @@ class Edge:
 def between(studies: Sequence[FeatureStudy], idea: str) -> tuple[dict[int, list[Edge]], list[SetAside]]:
     """Dependencies without circles, by feature, and those set aside because they would close one.
 
-    Stronger ones are taken first: words, then names, then kinds.
+    Stronger ones are taken first: words, then names, then kinds. A feature has one reason for needing
+    another, the first that is found.
     """
     kept: dict[int, list[Edge]] = {number: [] for number in range(len(studies))}
     aside: list[SetAside] = []
-    for edge in [*explicit(studies, idea), *by_name(studies), *derived(studies)]:
-        if any(edge.on == known.on for known in kept[edge.feature]):
-            continue
+    for edge in distinct(chain(explicit(studies, idea), by_name(studies), derived(studies))):
         if reaches(kept, edge.on, edge.feature):
             first, second = studies[edge.feature], studies[edge.on]
             reason = f"{edge.reason} But {second.name} already comes after {first.name}."
@@ -48,6 +48,14 @@ def between(studies: Sequence[FeatureStudy], idea: str) -> tuple[dict[int, list[
         else:
             kept[edge.feature].append(edge)
     return kept, aside
+
+
+def distinct(edges: Iterable[Edge]) -> list[Edge]:
+    """The first of each pair of features."""
+    first: dict[tuple[int, int], Edge] = {}
+    for edge in edges:
+        first.setdefault((edge.feature, edge.on), edge)
+    return list(first.values())
 
 
 def reaches(kept: dict[int, list[Edge]], start: int, goal: int) -> bool:
@@ -73,34 +81,38 @@ def as_rows(edges: Sequence[Edge], studies: Sequence[FeatureStudy]) -> list[Depe
 def explicit(studies: Sequence[FeatureStudy], idea: str) -> Iterator[Edge]:
     """What the idea says, then what the quoted sentences of products say."""
     for span in sentences(idea):
-        yield from _in_sentence(studies, span.text, "The idea says so: “{sentence}”")
+        yield from _in_sentence(studies, span.text, "The idea says so: ")
     for study in studies:
         for row in study.implementations:
             for quote in row.evidence:
-                yield from _in_sentence(studies, quote.text, f"{row.product} does it so: “{{sentence}}”")
+                yield from _in_sentence(studies, quote.text, f"{row.product} does it so: ")
 
 
-def _in_sentence(studies: Sequence[FeatureStudy], sentence: str, reason: str) -> Iterator[Edge]:
+def _in_sentence(studies: Sequence[FeatureStudy], sentence: str, speaker: str) -> Iterator[Edge]:
     found = [(number, *spot) for number, study in enumerate(studies) for spot in places(study.name, sentence)]
-    text = reason.format(sentence=sentence)
+    reason = f"{speaker}“{sentence}”"
     for (first, _, end), (second, start, _) in permutations(found, 2):
         told = sentence[end:start] if 0 <= start - end <= MAX_BETWEEN else ""
         if first != second and _NEEDS_AFTER.search(told):
-            yield Edge(first, second, "explicit", text)
+            yield Edge(first, second, "explicit", reason)
         elif first != second and _NEEDS_BEFORE.search(told):
-            yield Edge(second, first, "explicit", text)
+            yield Edge(second, first, "explicit", reason)
 
 
 def places(name: str, sentence: str) -> list[tuple[int, int]]:
-    """Where the words of a name stand next to each other in a sentence, in any order and inflection."""
+    """Where the words of a name stand next to each other in a sentence, in any order and inflection.
+
+    The first MAX_PLACES of them.
+    """
     wanted = set(stems_of(name))
     found = [(stem(token.text.lower()), token) for token in tokens(sentence)]
     windows = [found[start : start + len(wanted)] for start in range(len(found) - len(wanted) + 1)]
-    return [
+    spots = (
         (window[0][1].start, window[-1][1].end)
         for window in windows
         if wanted and {stemmed for stemmed, _ in window} == wanted
-    ]
+    )
+    return list(islice(spots, MAX_PLACES))
 
 
 def by_name(studies: Sequence[FeatureStudy]) -> Iterator[Edge]:

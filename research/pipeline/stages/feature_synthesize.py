@@ -22,9 +22,16 @@ class Synthesize:
     reserved = True
 
     def run(self, context: FeatureContext, report: Report) -> Output:
+        # Concluded before anything is locked, and again only if a source has changed meanwhile.
+        quotes = quotes_of(context.findings).values()
+        told = keeping.texts(quotes)
+        proved, dropped = prove(context.findings, told)
+        artifact = conclude(context, proved, dropped)
         with transaction.atomic(), context.fenced():
-            proved, dropped = prove(context.findings)
-            artifact = conclude(context, proved, dropped)
+            stored = keeping.texts(quotes, lock=True)
+            if stored != told:
+                proved, dropped = prove(context.findings, stored)
+                artifact = conclude(context, proved, dropped)
             job = FeatureResearchJob.objects.select_for_update(of=("self",)).get(pk=context.job_id)
             count = keeping.keep(job, artifact, quotes_of(proved).values())
         report(f"{count} quotes checked against their sources")
@@ -36,9 +43,8 @@ class Synthesize:
         context.result = {**head, **(job.artifact or {})}
 
 
-def prove(findings: list[Findings]) -> tuple[list[Findings], int]:
-    """The findings without what the sources do not say as they are stored now; how many rows that cost."""
-    texts = keeping.locked_texts(quotes_of(findings).values())
+def prove(findings: list[Findings], texts: dict[str, str]) -> tuple[list[Findings], int]:
+    """The findings without what these texts do not say, and how many rows went."""
     proved = [proof.prove(found, texts) for found in findings]
     return [found for found, _ in proved], sum(dropped for _, dropped in proved)
 

@@ -43,7 +43,7 @@ class Persist:
 
 def prove(landscape: Landscape) -> Landscape:
     """The landscape without rows whose quotes are not in the sources as they are stored now."""
-    texts = keeping.locked_texts(quotes.all_quotes(landscape))
+    texts = keeping.texts(quotes.all_quotes(landscape), lock=True)
     proved, dropped = quotes.drop_unproved(landscape, texts)
     count = len({quote.evidence_id for quote in quotes.all_quotes(proved)})
     provenance = proved.provenance.model_copy(update={"dropped_rows": dropped, "evidence_count": count})

@@ -153,6 +153,12 @@ def test_two_features_of_one_id(ada: Person) -> None:
     refused(ada.client.post(URL, body), 422, "features must have different ids")
 
 
+@pytest.mark.parametrize("name", ["shopping list", "Shopping lists", " SHOPPING  list!"])
+def test_two_features_of_one_name(ada: Person, name: str) -> None:
+    body = {**BODY, "features": [FEATURES[0], {**FEATURES[1], "name": name}]}
+    refused(ada.client.post(URL, body), 422, "features must have different names")
+
+
 def test_ten_features_and_longest_idea(ada: Person) -> None:
     features = [{"id": str(n), "name": f"shelf {n}", "source": "user"} for n in range(10)]
     assert ada.client.post(URL, {"idea": "x" * 5000, "features": features}).status_code == 202

@@ -58,15 +58,22 @@ def test_other_scripts(ada: Person, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["وصفات الطعام", "מתכונים למשפחה", "สูตรอาหาร", "परिवार के लिए", "🍲 recipes"]
+    ("words", "unread"),
+    [
+        ("وصفات الطعام", ""),
+        ("מתכונים למשפחה", ""),
+        ("สูตรอาหาร", ""),
+        ("परिवार के लिए", "ल"),  # its glyph with the vowel before it has no letter of its own to a reader
+        ("🍲 recipes", ""),
+    ],
 )
-def test_scripts_of_their_own_order_and_shapes(ada: Person, words: str) -> None:
+def test_scripts_of_their_own_order_and_shapes(ada: Person, words: str, unread: str) -> None:
     """What a reader of the PDF makes of ligatures and direction is its own; every letter is there."""
     artifact = landscape(summary=[paragraph(words, words)])
     text = text_of(ada, finished(ada.principal, artifact, idea=words))
     assert "\x00" not in text
     missing = {letter for letter in words if letter.isalpha()} - set(text)
-    assert len(missing) <= 2, missing
+    assert missing <= set(unread)
 
 
 def test_only_what_is_completed(ada: Person) -> None:

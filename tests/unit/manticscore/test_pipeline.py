@@ -189,6 +189,54 @@ def test_a_result_that_cannot_be_made_ends_the_run_as_an_internal_error() -> Non
     assert journal.status == "failed"
 
 
+class Refusing(ScriptedJournal):
+    """Does not take what a test names: an event that is too large, a text that cannot be stored."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self.refused = refused
+
+    def finish(self, status: str, event: str, data: dict[str, Any]) -> None:
+        if event == self.refused and data.get("code") != "INTERNAL_ERROR":
+            raise ValueError("too large")
+        super().finish(status, event, data)
+
+    def checkpoint(self, stage: str, output: Any, data: dict[str, Any]) -> None:
+        if stage == self.refused and output is not None:
+            raise ValueError("too large")
+        super().checkpoint(stage, output, data)
+
+
+def test_a_result_that_cannot_be_stored_ends_the_run_as_an_internal_error() -> None:
+    journal = Refusing("result")
+    run([ScriptedStage("search")], journal)
+    assert journal.story() == ["search started", "search completed", "error", "done"]
+    assert (journal.status, journal.last("error")["code"]) == ("failed", "INTERNAL_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("blocking", "ends"),
+    [(True, ["error", "done"]), (False, ["analyze started", "analyze completed", "result", "done"])],
+)
+def test_an_output_that_cannot_be_stored_is_a_failure_of_its_stage(blocking: bool, ends: list[str]) -> None:
+    journal = Refusing("search")
+    run([ScriptedStage("search", blocking=blocking), ScriptedStage("analyze")], journal)
+    assert journal.story() == ["search started", "search failed", *ends]
+
+
+def test_an_error_that_cannot_be_stored_is_told_as_an_internal_one() -> None:
+    journal = Refusing("error")
+    run([ScriptedStage("search", raising(errors.EmptyOutput("\ud800")))], journal)
+    assert journal.story() == ["search started", "search failed", "error", "done"]
+    assert journal.last("error")["code"] == "INTERNAL_ERROR"
+
+
+def test_an_error_of_the_api_is_a_defect_in_a_run() -> None:
+    journal = ScriptedJournal()
+    run([ScriptedStage("search", raising(errors.Conflict()))], journal)
+    assert journal.status == "failed"
+
+
 @pytest.mark.parametrize("failure", [Superseded(), OperationalError("gone"), InterfaceError("closed")])
 def test_what_the_journal_raises_goes_up_untouched(failure: Exception) -> None:
     journal = ScriptedJournal()

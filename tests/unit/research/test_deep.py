@@ -329,6 +329,36 @@ def test_a_circle_is_not_closed() -> None:
     assert "already comes after" in aside[0].reason
 
 
+def test_every_pair_is_set_aside_once_however_often_it_is_said() -> None:
+    made = named("shopping list", "meal plan", "pantry")
+    said = (
+        "A shopping list from the meal plan. The meal plan from the shopping list. A pantry from meal plans. "
+    )
+    kept, aside = dependencies.between(made, said * 5 + "The meal plan from the pantry.")
+    assert {number: [edge.on for edge in edges] for number, edges in kept.items()} == {0: [1], 1: [], 2: [1]}
+    assert [(row.feature_id, row.on) for row in aside] == [("f1", "f0"), ("f1", "f2")]
+    assert aside[0].reason.endswith("But shopping list already comes after meal plan.")
+
+
+def test_features_of_one_name_are_no_explosion() -> None:
+    """Ten features a hundred times in each of fourteen sentences are a million pairs of places in each."""
+    made = [study("csv", "f0").model_copy(update={"id": f"f{number}"}) for number in range(10)]
+    kept, aside = dependencies.between(made, "csv from " * 900)
+    assert len(aside) + sum(map(len, kept.values())) == 90
+    assert sum(len(row.reason) for row in aside) < 90 * 1000
+    quoted = [len(dependencies.places("csv", sentence)) for sentence in ("csv " * 100, "csv")]
+    assert quoted == [dependencies.MAX_PLACES, 1]
+
+
+def test_names_and_sentences_may_hold_braces() -> None:
+    text = "Acme {beta} fills the {0} shopping list from the meal plan."
+    acme = document("acme", text, name="Acme {beta}")
+    made = [study("shopping list", "f0", acme), study("meal plan", "f1", acme)]
+    kept, _ = dependencies.between(made, "a {box} with a % and a meal plan from the {}")
+    ((edge,), ()) = kept.values()
+    assert edge.reason == f"Acme {{beta}} does it so: “{text}”"
+
+
 WORDS = [
     "recipe list",
     "shopping list",
@@ -353,6 +383,11 @@ def test_nothing_comes_before_what_it_needs(names: list[str], said: list[tuple[s
     assert sorted(place.values()) == list(range(1, len(names) + 1))
     for step in plan.build_order:
         assert all(place[need.on] < step.position for need in step.depends_on)
+    stays = {(step.feature_id, need.on) for step in plan.build_order for need in step.depends_on}
+    pairs = [(row.feature_id, row.on) for row in plan.set_aside]
+    assert len(set(pairs)) == len(pairs)
+    assert stays.isdisjoint(pairs)
+    assert all(place[feature_id] < place[on] for feature_id, on in pairs)
     phases = [step.phase for step in plan.build_order]
     assert phases == sorted(phases)
     assert plan.mvp.feature_ids == [step.feature_id for step in plan.build_order if step.phase == 1] != []

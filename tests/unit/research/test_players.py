@@ -8,6 +8,7 @@ from research.analyst import players
 from research.analyst.documents import Document
 from research.analyst.judging import Judgement
 from research.analyst.players import Entity, merge, scoped, standings
+from research.analyst.text import registrable_domain
 from research.schemas import CategoryGuess, Competitor
 from tests.unit.research.market_fixture import (
     AS_OF,
@@ -58,6 +59,31 @@ def test_a_site_of_a_vendor_can_hold_several_products() -> None:
     page = document("c", "x", name="Pricing", domain="zoho.com", category=None)
     assert len(merge([(books, judgement(books)), (crm, judgement(crm))])) == 2
     assert len(merge([(books, judgement(books)), (page, judgement(page))])) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("encyclopedia", "https://en.wikipedia.org/wiki/"),
+        ("encyclopedia", "https://www.britannica.com/technology/"),
+        ("product page", "https://en.wikipedia.org/wiki/"),
+        ("registry", "https://crates.io/crates/"),
+        ("registry", "https://rubygems.org/gems/"),
+        ("registry", "https://packagist.org/packages/acme/"),
+        ("registry", "https://www.npmjs.com/package/@acme/"),
+        ("registry", "https://flathub.org/en/apps/"),
+        ("registry", "https://addons.mozilla.org/en-US/firefox/addon/"),
+    ],
+)
+def test_sites_that_tell_of_everybody_make_no_product(kind: str, address: str) -> None:
+    both = [
+        (replace(one, kind=kind, category=None, domain=registrable_domain(f"{address}{one.id}")), its)
+        for one, its in (plain("evernote"), plain("joplin"))
+    ]
+    assert {entity.name for entity in merge(both)} == {"Evernote", "Joplin"}
+    own_site = plain("z", name="Joplin")
+    (joplin,) = [entity for entity in merge([*both, own_site]) if entity.name == "Joplin"]
+    assert len(joplin.sources) == 2
 
 
 @pytest.mark.parametrize(
@@ -113,6 +139,7 @@ def test_a_vendor_name_is_no_short_name() -> None:
         ("It competes with Plantwise.", True),
         ("It is a Plantwise competitor in price, and a Plantwise alternative.", True),
         ("It is an alternative to Excel, Notion and Plantwise.", True),
+        ("It is an alternative to Salt and Pepper, Bed and Row, Notion, or Plantwise.", True),
         ("It exports plans to Plantwise.", False),
     ],
 )

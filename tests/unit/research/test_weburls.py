@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manticscore.lib import storable
 from research import weburls
 
 
@@ -23,6 +24,9 @@ from research import weburls
         ("https://", None),
         ("https://[", None),
         ("https://mealie.example:x/", None),
+        ("https://mealie.example/?q=\ud800", None),
+        ("https://mealie.example/\ud800", None),
+        ("https://mealie.example/a\x00b", None),
         ("", None),
     ],
 )
@@ -30,11 +34,12 @@ def test_canonical(url: str, canonical: str | None) -> None:
     assert weburls.canonical(url) == canonical
 
 
-@given(st.text(max_size=100))
+@given(st.text(st.one_of(st.characters(), st.sampled_from("/?#&=%:@[]\x00\ud800\udfff")), max_size=100))
 def test_any_text_is_a_page_or_none(text: str) -> None:
     for url in (text, f"https://{text}", f"https://a.example/{text}"):
         found = weburls.canonical(url)
         assert found is None or weburls.canonical(found) == found
+        assert found is None or storable.objection(found) == ""
 
 
 def test_pages_that_are_one() -> None:
@@ -61,6 +66,8 @@ def test_pages_that_are_one() -> None:
         ("https://example.org/a", "Mealie vs Paprika", "listicle"),
         ("https://alternativeto.net/software/mealie", "Mealie", "listicle"),
         ("https://pypi.org/project/mealie", "mealie", "registry"),
+        ("https://crates.io/crates/mealie", "mealie", "registry"),
+        ("https://sourceforge.net/projects/mealie", "mealie", "listicle"),
     ],
 )
 def test_kinds(url: str, title: str, kind: str) -> None:

@@ -17,6 +17,7 @@ from manticscore.clients.llm.patience import Patience
 from manticscore.lib.faults import crash_point
 
 MILLION = 1_000_000
+CHANGED = "The material changed after the language model was asked; the call is not paid for twice."
 SHORTEST = 0.05  # seconds below which asking is pointless
 
 
@@ -50,21 +51,28 @@ class Meter:
     ceilings: Ceilings = field(default_factory=Ceilings.configured)
     patience: Patience = field(default_factory=Patience)
     clock: Callable[[], float] = time.monotonic
+    asked: set[str] = field(default_factory=set)  # fingerprints, in this execution
 
-    def complete(self, stage: str, request: Request, *, reserved: bool = False) -> Reply:
+    def complete(self, stage: str, request: Request, *, reserved: bool = False, once: bool = False) -> Reply:
         """The answer, from the ledger when it was given before.
 
+        `once`: an execution asks about one material in this stage, and no other execution about another.
+
         1. An equal call of this run that was answered, or that failed after it was paid for, is replayed.
-        2. One whose end is unknown, because its worker died, is not made again.
+        2. One whose end is unknown, because its worker died, is not made again. Nor is one that may be made
+           `once`, when an earlier execution paid for it and its material has changed since.
         3. Otherwise the most it can cost must fit under the ceilings.
         4. The call is written down, made, and its end written down before anything else happens.
 
         Raises LlmError.
         """
         fingerprint = request.fingerprint(self.model.name)
+        self.asked.add(fingerprint)
         earlier = spending.find(self.stream_id, stage, fingerprint)
         if earlier is not None and not withdrawn(earlier):
             return replayed(earlier)
+        if once and spending.asked_otherwise(self.stream_id, stage, self.asked):
+            raise errors.Interrupted(CHANGED)
         seconds = self._afford(request, self.ceilings if reserved else self.ceilings.below_reserve())
         call_id = spending.reserve(
             self.owner_id,
@@ -83,7 +91,7 @@ class Meter:
 
     def _afford(self, request: Request, ceilings: Ceilings) -> float:
         """Seconds the call may take. Raises CeilingReached."""
-        spent = spending.spent_by_run(self.stream_id)
+        spent = spending.spent_since_reopening(self.stream_id)
         seconds = ceilings.seconds - spent.duration_ms / 1000
         if seconds < SHORTEST:
             raise errors.CeilingReached("The run's time for language models is used up.")

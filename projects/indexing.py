@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import reset_queries, transaction
 from django.db.models import QuerySet
 
+from manticscore.clients.embedding_service import ServiceUnavailable
 from projects import embedding
 from projects.embedding import Model
 from projects.models import IndexedIdea
 
 BATCH = 64
+PLAIN = "a recipe box"  # no model refuses that for what it says
 
 
 def stale(model_id: str) -> QuerySet[IndexedIdea]:
@@ -26,15 +29,49 @@ def embed_one(idea_id: UUID) -> int:
     return embed(list(stale(model.model_id).filter(pk=idea_id).only("text")), model)
 
 
-def reembed() -> Iterator[int]:
-    """Embed all stale ideas, a batch at a time in the order of their ids; yields how many each time."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Ideas that got a vector, and ideas whose text the model does not take."""
+
+    embedded: int = 0
+    refused: int = 0
+
+
+def reembed() -> Iterator[Progress]:
+    """Embed all stale ideas, a batch at a time in the order of their ids; yields how many each time.
+
+    Raises ServiceUnavailable.
+    """
     model = embedding.current()
     ideas = stale(model.model_id).order_by("pk").only("text")
     batch = list(ideas[:BATCH])
     while batch:
-        yield embed(batch, model)
+        yield embed_willing(batch, model)
         reset_queries()  # with DEBUG=1 Django would keep every statement, vectors included
         batch = list(ideas.filter(pk__gt=batch[-1].pk)[:BATCH])
+
+
+def embed_willing(ideas: Sequence[IndexedIdea], model: Model) -> Progress:
+    """As `embed`, but a text that is refused for good keeps back no other.
+
+    Raises ServiceUnavailable for what may pass, and when it is not the texts that are refused.
+    """
+    try:
+        return Progress(embed(ideas, model))
+    except ServiceUnavailable as error:
+        if not error.permanent:
+            raise
+    embedded = refused = 0
+    for idea in ideas:
+        try:
+            embedded += embed([idea], model)
+        except ServiceUnavailable as error:
+            if not error.permanent:
+                raise
+            refused += 1
+    if refused == len(ideas):
+        model.embed([PLAIN])
+    return Progress(embedded, refused)
 
 
 def embed(ideas: Sequence[IndexedIdea], model: Model) -> int:

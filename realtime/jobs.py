@@ -53,7 +53,7 @@ WHEN_DATABASE_FAILS = RetryStrategy(
 )
 
 STALLED = """
-    SELECT job.id, job.lock FROM procrastinate_jobs job
+    SELECT job.id, job.lock, job.attempts FROM procrastinate_jobs job
     LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
     WHERE job.status = 'doing'
       AND (worker.id IS NULL OR (worker.last_heartbeat < now() - make_interval(secs => %(after)s)
@@ -177,8 +177,8 @@ def sweep() -> None:
             if not cursor.fetchone()[0]:
                 return
             cursor.execute(STALLED, {"after": settings.JOB_STALLED_AFTER})
-            for job_id, lock in cursor.fetchall():
-                one_of_many(rescue, job_id, lock)
+            for job_id, lock, attempts in cursor.fetchall():
+                one_of_many(rescue, job_id, lock, attempts)
             cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
             for (stream_id,) in cursor.fetchall():
                 logger.error("stream %s is open but has no job", stream_id)
@@ -200,7 +200,7 @@ def stalled() -> Stalled:
     """What a sweep would deal with now."""
     with connection.cursor() as cursor:
         cursor.execute(STALLED, {"after": settings.JOB_STALLED_AFTER})
-        dead = [job_id for job_id, _ in cursor.fetchall()]
+        dead = [job_id for job_id, *_ in cursor.fetchall()]
         cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
         return Stalled(dead, [stream_id for (stream_id,) in cursor.fetchall()])
 
@@ -214,8 +214,9 @@ def one_of_many(step: Callable[..., object], *arguments: object) -> None:
         logger.warning("a stalled job could not be helped yet: %r", error)
 
 
-def rescue(job_id: int, lock: str | None) -> None:
-    crashes = runs.count_crash(UUID(lock)) if lock else 1
+def rescue(job_id: int, lock: str | None, attempts: int) -> None:
+    """Hand the job on, or end it. Of one without a stream nobody counts the crashes: every try was one."""
+    crashes = runs.count_crash(UUID(lock)) if lock else attempts + 1
     if crashes < MAX_CRASHES:
         logger.warning("job %s lost its worker, handing it on", job_id)
         app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from django.db import transaction
 
@@ -27,6 +28,7 @@ MAX_NAME = 300
 MAX_ID = MAX_URL = 2000  # both are indexed, and PostgreSQL's index entries end at 2704 bytes
 MAX_LINE = 4_000_000  # bytes of one JSONL line or characters of one CSV field
 BATCH = 200
+CONTENT = frozenset({"name", "text"})  # what vectors and terms are made of
 
 
 class BadRecord(ValueError):
@@ -309,34 +311,58 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 @transaction.atomic
 def store(origin: str, records: list[Record]) -> Tally:
-    """Create or update sources by origin and key. A changed text loses its vectors until it is indexed."""
+    """Create or update sources by origin and key. A changed text loses its vectors until it is indexed.
+
+    Others may store the same ones at the same time: rows are inserted and locked in the order of their ids,
+    and whoever comes second finds what the first has stored.
+    """
     tally = Tally()
-    new: list[Source] = []
-    passages: list[Passage] = []
-    unique = {record.key: record for record in records}
-    known = Source.objects.select_for_update().filter(origin=origin, key__in=unique).order_by("id")
-    existing = {source.key: source for source in known}
-    for key, record in unique.items():
-        source = existing.get(key)
-        values = columns(record)
-        if source is None:
-            source = Source(id=Source.id_for(origin, key), origin=origin, key=key, **values)
-            new.append(source)
-            tally.created += 1
-        elif all(getattr(source, name) == value for name, value in values.items()):
-            tally.unchanged += 1
-            continue
-        else:
-            Source.objects.filter(pk=source.pk).update(**values, vector=None, vector_model="")
+    cut: list[Passage] = []
+    wanted = {Source.id_for(origin, record.key): record for record in records}
+    rows = Source.objects.filter(pk__in=wanted)
+    known = set(rows.values_list("pk", flat=True))
+    Source.objects.bulk_create(
+        (
+            Source(id=key, origin=origin, key=record.key, **columns(record))
+            for key, record in sorted(wanted.items())
+            if key not in known
+        ),
+        ignore_conflicts=True,
+    )
+    for source in rows.select_for_update(no_key=True).order_by("id"):
+        record = wanted[source.pk]
+        changes = differences(source, record)
+        if CONTENT & changes.keys():
             source.passages.all().delete()
+            changes |= {"vector": None, "vector_model": ""}
+        if changes:
+            Source.objects.filter(pk=source.pk).update(**changes)
+        if source.pk not in known:
+            tally.created += 1
+        elif changes:
             tally.updated += 1
-        passages += [
-            Passage(source_id=source.pk, start=span.start, end=span.end)
-            for span in texts.sentences(record.text)
-        ]
-    Source.objects.bulk_create(new)
-    Passage.objects.bulk_create(passages)
+        else:
+            tally.unchanged += 1
+        if source.pk not in known or CONTENT & changes.keys():
+            cut += passages(source.pk, record.text)
+    # Those of a source that somebody else created in the meantime, with the same text, are there.
+    Passage.objects.bulk_create(cut, ignore_conflicts=True)
     return tally
+
+
+def passages(source_id: UUID, text: str) -> list[Passage]:
+    return [Passage(source_id=source_id, start=span.start, end=span.end) for span in texts.sentences(text)]
+
+
+def differences(source: Source, record: Record) -> dict[str, Any]:
+    """The columns that the record changes.
+
+    A page that says the same as before is not newer for having been read again: it keeps its day.
+    """
+    changes = {name: value for name, value in columns(record).items() if getattr(source, name) != value}
+    if record.retrieved and source.published_on is not None and "text" not in changes:
+        changes.pop("published_on", None)
+    return changes
 
 
 def columns(record: Record) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def add(sources: QuerySet[Source]) -> bool:
     if state is None or state.space is None:
         index()
         return True
-    stale = list(sources.exclude(vector_model=state.space.id).order_by("-fetched_at", "id")[:MOST_ADDED])
+    newest = sources.exclude(vector_model=state.space.id).order_by("-fetched_at", "id")[:MOST_ADDED]
+    stale = sorted(newest, key=lambda source: source.pk)  # they are locked in this order, as everywhere
     vectors = [embedded(source, spaces.embedder(state.space.id)) for source in stale]
     with transaction.atomic():
         if not locks.taken_for_transaction(locks.INDEX) or not is_current(state):
@@ -100,7 +101,9 @@ def replaced(
 
     Nothing is stored for a source that was changed, embedded or deleted meanwhile.
     """
-    now = Source.objects.select_for_update(no_key=True).filter(pk=source.pk, text=source.text)
+    now = Source.objects.select_for_update(no_key=True).filter(
+        pk=source.pk, name=source.name, text=source.text
+    )
     current = now.exclude(vector_model=space.id).first()
     if current is None:
         return Counter()

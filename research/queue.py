@@ -32,9 +32,10 @@ WAKE = """
         JOIN realtime_stream s ON s.id::text = entry.lock
         JOIN research_researchjob job ON job.stream_id = s.id
         WHERE entry.status = 'todo' AND entry.scheduled_at > now() AND job.is_waiting
-          AND s.closed_seq IS NULL
+          AND s.closed_seq IS NULL AND s.id <> %(ended)s
           AND s.owner_id = (SELECT owner_id FROM research_researchjob WHERE stream_id = %(ended)s)
-        ORDER BY s.created_at LIMIT 1)
+        ORDER BY s.created_at LIMIT 1
+        FOR UPDATE OF entry SKIP LOCKED)  -- two that end at once make two begin
 """
 
 
@@ -81,6 +82,6 @@ def admit(job: ResearchJob) -> bool:
 
 
 def wake(ended: UUID) -> None:
-    """A job has ended: the next that waits for its place looks now."""
+    """A job ends with this transaction: then the next that waits for its place looks."""
     with connection.cursor() as cursor:
         cursor.execute(WAKE, {"ended": ended})

@@ -100,6 +100,7 @@ def market(progress: Progress, *, waiting: bool, quality_score: float | None) ->
 # The research behind a card, for following it.
 RESEARCH_OF_CARD = question(
     """SELECT card.research_id FROM research_card card
-       WHERE card.id = want.card_id AND card.owner_id = caller.principal_id""",
+       WHERE card.id = want.card_id AND card.owner_id = caller.principal_id
+             AND card.research_id IS NOT NULL""",
     card_id="uuid",
 )

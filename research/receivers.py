@@ -7,14 +7,15 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from accounts import credits
+from accounts import credits, spending
 from manticscore import errors
 from projects.models import Project
-from projects.signals import project_created
+from projects.signals import project_created, project_deleted
 from realtime import jobs
 from realtime.models import Stream
 from realtime.runs import StreamJournal
 from realtime.signals import stream_completing, stream_failed
+from research import queue
 from research.actions import chaining
 from research.models import ResearchJob
 from research.tasks import seed_project
@@ -42,6 +43,13 @@ def has_started(stream_id: UUID) -> bool:
     return Stream.objects.filter(id=stream_id).exclude(stage="").exists()
 
 
+@receiver([stream_completing, stream_failed])
+def make_room(sender: Any, stream_id: UUID, **rest: Any) -> None:
+    """However a piece of research ends, also with its project or its worker."""
+    if ResearchJob.objects.filter(pk=stream_id).exists():
+        queue.wake(stream_id)
+
+
 @receiver(stream_completing)
 def go_on_with_features(sender: Any, stream_id: UUID, journal: StreamJournal, **rest: Any) -> None:
     chaining.go_on(stream_id, journal)
@@ -50,3 +58,10 @@ def go_on_with_features(sender: Any, stream_id: UUID, journal: StreamJournal, **
 @receiver(project_created)
 def suggest_what_is_known(sender: Any, project: Project, **rest: Any) -> None:
     seed_project.configure(queue=jobs.BACKGROUND).defer(project_id=str(project.pk))
+
+
+@receiver(project_deleted)
+def forget_answers(sender: Any, project: Project, **rest: Any) -> None:
+    """What models answered to its runs, which a run that failed has kept. What they cost stays."""
+    runs = Stream.objects.filter(project_id=project.pk)
+    spending.forget_all(runs.values_list("pk", flat=True))

@@ -21,7 +21,7 @@ from manticscore.pipeline import Report, Stage
 from projects import embedding, public, search
 from projects.models import Project
 from realtime import publish
-from research import artifacts, spaces
+from research import artifacts
 from research.artifacts import Row
 from research.corpus import PostgresCorpus
 from research.events import Origin, ProjectSeeded, SuggestedCompetitor, Suggestion
@@ -131,7 +131,7 @@ def in_corpus(idea: str) -> tuple[Rows, Rows]:
         idea=idea,
         as_of=timezone.now().date(),
         corpus=corpus,
-        embed=spaces.embedder(corpus.space),
+        embed=corpus.embed,
     )
     try:
         work(Interpret(), context)

@@ -8,9 +8,11 @@ from functools import partial
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from django.conf import settings
-from procrastinate import JobContext
+from django.db import InterfaceError, OperationalError
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
+from manticscore.pipeline import Transient
 from projects.models import Project
 from realtime import jobs, runs
 from research import queue, rechecking, seeding
@@ -27,7 +29,6 @@ def run_research(stream_id: str) -> None:
         jobs.defer(run_research, job.pk, after=queue.LOOK_AGAIN)
         return
     runs.execute(job.pk, market.pipeline(), partial(market.context, job))
-    queue.wake(job.pk)
 
 
 @app.task(name="research.run_features", retry=jobs.WHEN_DATABASE_FAILS)
@@ -67,7 +68,13 @@ def recheck_stale_evidence(timestamp: int) -> None:
     recheck_by_host(rechecking.due(timedelta(days=settings.RECHECK_AFTER_DAYS), settings.RECHECK_PER_NIGHT))
 
 
-@app.task(name="research.seed_project", retry=jobs.WHEN_DATABASE_FAILS, pass_context=True)
+# Or when the corpus is indexed anew meanwhile.
+WHEN_SEEDING_FAILS = RetryStrategy(
+    max_attempts=5, exponential_wait=2, retry_exceptions=(OperationalError, InterfaceError, Transient)
+)
+
+
+@app.task(name="research.seed_project", retry=WHEN_SEEDING_FAILS, pass_context=True)
 def seed_project(context: JobContext, project_id: str) -> None:
     project = Project.objects.filter(pk=UUID(project_id)).first()
     if project is None:  # deleted while it waited
@@ -75,6 +82,6 @@ def seed_project(context: JobContext, project_id: str) -> None:
     try:
         seeding.seed(project)
     except Exception as error:
-        if jobs.WHEN_DATABASE_FAILS.get_retry_decision(exception=error, job=context.job) is None:
+        if WHEN_SEEDING_FAILS.get_retry_decision(exception=error, job=context.job) is None:
             seeding.suggest_nothing(project)  # clients wait for the event
         raise

@@ -16,7 +16,7 @@ class ModelCall(OwnedModel):
 
     `settled_at` is null until its end is known. Until then, and where it never becomes known, tokens and
     cost are the most that it can have used. A call that was forgotten has no fingerprint and no reply: it
-    is spending only.
+    is spending only, of what its run made before.
     """
 
     stream_id = models.UUIDField(help_text="the run that asked")

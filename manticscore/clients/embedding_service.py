@@ -19,7 +19,14 @@ Vectors = NDArray[np.float32]
 
 
 class ServiceUnavailable(Exception):
-    """The service cannot be reached, refuses, or answers with something that is no embedding."""
+    """The service cannot be reached, refuses, or answers with something that is no embedding.
+
+    `permanent`: it refuses, and the same again would be refused again.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(message)
 
 
 class EmbeddingService:
@@ -62,7 +69,7 @@ class EmbeddingService:
             )
             return vectors_of(answer, len(texts))
         except jsonapi.ApiError as error:
-            raise ServiceUnavailable(f"the service {error}") from None
+            raise ServiceUnavailable(f"the service {error}", permanent=error.permanent) from None
         except (ValueError, TypeError, KeyError, OverflowError) as error:
             raise ServiceUnavailable(f"the answer is no embedding ({type(error).__name__})") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -30,18 +31,18 @@ logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
-def put(owner: Principal, idea: str, *, project_id: uuid.UUID | None = None, wait: int = 0) -> Card:
+def put(owner: Principal, idea: str, *, project_id: uuid.UUID | None = None) -> Card:
     """The owner's card for this idea: the one there is, or a new one with its project and research.
 
-    Research that failed is begun again. Raises NotFound for a project that is not the owner's,
-    BridgeInvariantViolated without a project, and TooManyRequests as research does.
+    Research that failed without a result, or is gone, is begun again. Raises NotFound for a project that is
+    not the owner's, BridgeInvariantViolated without a project, and TooManyRequests as research does.
     """
     project = bridge(owner.pk, idea) if project_id is None else projects.hold(owner.pk, project_id)
     key = ideas.key(idea)
     cards = Card.objects.of_ideas().select_related("research__stream", "project")
     card = cards.select_for_update(of=("self",)).filter(project=project, idea_key=key).first()
     if card is None:
-        job = researched(owner, idea, project, wait)
+        job = researched(owner, idea, project)
         new = {"owner_id": project.owner_id, "research": job, "idea": idea}
         card, _ = cards.get_or_create(
             project=project,
@@ -49,8 +50,8 @@ def put(owner: Principal, idea: str, *, project_id: uuid.UUID | None = None, wai
             kind=Card.Kind.IDEA,
             defaults=new | {"title": ideas.clean_title(idea), "interpretation": understood(idea)},
         )
-    elif card.research.stream.status == "failed":
-        card.research = researched(owner, idea, project, wait)
+    elif card.research is None or is_failure(card.research):
+        card.research = researched(owner, idea, project)
     card.updated_at = Now()
     card.save(update_fields=["research", "updated_at"])
     return cards.with_interpreted().defer("research__artifact").get(pk=card.pk)
@@ -62,6 +63,11 @@ def understood(idea: str) -> dict[str, Any] | None:
         return interpretation.at_once(idea, PostgresCorpus()).model_dump(mode="json")
     except (interpretation.EmptyIdea, interpretation.UnresearchableIdea):
         return None
+
+
+def is_failure(job: ResearchJob) -> bool:
+    """A result stands, whatever became of a part of it that was to be made anew."""
+    return job.stream.status == "failed" and not job.has_result
 
 
 def bridge(owner_id: str, idea: str) -> Project:
@@ -83,21 +89,34 @@ def cause_of(error: Exception) -> BaseException:
     return error.__cause__ or error if isinstance(error, ConnectorException) else error
 
 
-def researched(owner: Principal, idea: str, project: Project, wait: int) -> ResearchJob:
+def researched(owner: Principal, idea: str, project: Project) -> ResearchJob:
     """Research on the idea: what runs already, or is fresh in this project, else new.
 
-    What runs without a project gets this one.
+    What runs without a project gets this one. What runs in another project stays there, because it is
+    deleted with that one.
     """
     question = Question(idea, project_id=project.pk)
-    try:
-        return research.ask(owner, question, wait=wait).job
-    except Identical:
-        running = ResearchJob.objects.owned_by(owner.pk).select_related("stream")
-        job = running.filter(stream__closed_seq=None, stream__dedup_key=question.dedup_key).first()
+    apart = replace(question, apart=True)
+    own = at_work(owner, apart)
+    if own is not None:
+        return own
+    for asked in (question, apart):
+        try:
+            return research.ask(owner, asked).job
+        except Identical:
+            job = at_work(owner, asked)
         if job is None:  # it has ended meanwhile
-            return research.ask(owner, question, wait=wait).job
-        adopt(job, project)
-        return job
+            return research.ask(owner, asked).job
+        if job.project_id in (None, project.pk):
+            adopt(job, project)
+            return job
+    raise Identical()
+
+
+def at_work(owner: Principal, question: Question) -> ResearchJob | None:
+    """The job that has claimed the question."""
+    running = ResearchJob.objects.owned_by(owner.pk).select_related("stream")
+    return running.filter(stream__closed_seq=None, stream__dedup_key=question.dedup_key).first()
 
 
 def adopt(job: ResearchJob, project: Project) -> None:

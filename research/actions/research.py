@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,22 +26,29 @@ from research.models import Mode, ResearchJob
 from research.tasks import run_research
 
 TITLE_LENGTH = 120
-IDENTICAL = "Identical research request already in progress"
 WAITING = "Waiting until your other research is done"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked for. `refresh` wants a new answer even if there is a fresh one."""
+    """What is asked for. `refresh` wants a new answer even if there is a fresh one.
+
+    Two questions that mean the same are worked on one after the other, whatever their project; one that is
+    `apart` is the same as those of its own project only.
+    """
 
     idea: str
     mode: str = Mode.MARKET
     project_id: uuid.UUID | None = None
     refresh: bool = False
+    apart: bool = False
 
     @property
     def dedup_key(self) -> str:
-        return f"{self.mode}:{ideas.key(self.idea)}"
+        meaning = ideas.key(self.idea)
+        if self.apart:
+            meaning = hashlib.sha256(f"{meaning}\0{self.project_id}".encode()).hexdigest()
+        return f"{self.mode}:{meaning}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ def ask(owner: Principal, question: Question, *, wait: int = 0) -> Answer:
     with transaction.atomic():
         if question.project_id is not None:
             projects.hold(owner.pk, question.project_id)
+        # What waits for the queue must hold no claim, because who holds the queue may wait for that.
+        queue.lock(owner.pk)
         # First the claim, then the look: in between nobody can finish what this would begin again.
         stream = claim(owner, question)
         earlier = None if question.refresh else fresh(owner, question)
@@ -74,13 +84,6 @@ def ask(owner: Principal, question: Question, *, wait: int = 0) -> Answer:
             transaction.set_rollback(True)
             return Answer(earlier, is_cached=True)
         return Answer(begin(stream, question, wait))
-
-
-def start(
-    *, owner: Principal, idea: str, mode: str = Mode.MARKET, project_id: uuid.UUID | None = None
-) -> ResearchJob:
-    """A new job, whatever was answered before."""
-    return ask(owner, Question(idea, mode, project_id, refresh=True)).job
 
 
 def claim(owner: Principal, question: Question) -> Stream:
@@ -105,21 +108,24 @@ def conflict(error: IntegrityError) -> Exception:
 
 
 def fresh(owner: Principal, question: Question) -> ResearchJob | None:
-    """The newest answer to the same question that is not too old, in the same project if one is named."""
+    """The newest answer to the same question that is not too old, in the same project if one is named.
+
+    How the job's last run ended does not matter: an answer stands until another takes its place.
+    """
     own = ResearchJob.objects.owned_by(owner.pk).select_related("stream").defer("artifact")
-    found = own.completed().filter(
+    found = own.with_result().filter(
         idea_key=ideas.key(question.idea),
         mode=question.mode,
-        stream__updated_at__gt=Now() - timedelta(seconds=settings.RESEARCH_FRESH),
+        answered_at__gt=Now() - timedelta(seconds=settings.RESEARCH_FRESH),
     )
     if question.project_id is not None:
         found = found.filter(project_id=question.project_id)
-    return found.order_by("-stream__updated_at").first()
+    return found.order_by("-answered_at").first()
 
 
 def begin(stream: Stream, question: Question, wait: int) -> ResearchJob:
     stream.refresh_from_db()  # the owner after a rebind, and the database's own times
-    queue.lock(stream.owner_id)
+    queue.lock(stream.owner_id)  # somebody else's, after a rebind
     load = queue.load(stream.owner_id)
     job = ResearchJob.objects.create(
         stream=stream,
@@ -137,13 +143,13 @@ def begin(stream: Stream, question: Question, wait: int) -> ResearchJob:
 
 def enqueue(job: ResearchJob, load: queue.Load, wait: int = 0) -> None:
     """Into the job queue: for now, or to wait. Raises TooManyRequests when too much waits already."""
-    if load.has_room and not wait:
+    job.is_waiting = bool(wait) or not load.has_room
+    job.save(update_fields=["is_waiting"])
+    if not job.is_waiting:
         jobs.defer(run_research, job.pk)
         return
     if load.is_full:
         raise errors.TooManyRequests(retry_after=wait or queue.LOOK_AGAIN)
-    job.is_waiting = True
-    job.save(update_fields=["is_waiting"])
     publish.append(job.pk, job.stream.attempt, [ProgressEvent(stage="waiting", message=WAITING)])
     jobs.defer(run_research, job.pk, after=wait or queue.LOOK_AGAIN)
     job.stream.refresh_from_db()
@@ -154,4 +160,3 @@ def cancel(job: ResearchJob) -> None:
     """End the job at once; whoever works on it is fenced off. Raises Conflict when it is over."""
     if not runs.abandon(job.pk, errors.Cancelled()):
         raise errors.Conflict("This research is over")
-    queue.wake(job.pk)

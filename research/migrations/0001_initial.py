@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('as_of', models.DateField(help_text='the day the research looks from; makes a re-run reproducible')),
                 ('artifact', models.JSONField(blank=True, null=True)),
                 ('artifact_hash', models.CharField(blank=True, default='', max_length=64)),
+                ('answered_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('quality_score', models.FloatField(blank=True, null=True)),
                 ('is_waiting', models.BooleanField(db_default=False, default=False)),
                 ('is_public', models.BooleanField(db_default=False, default=False, help_text="everybody's searches find it")),
@@ -149,7 +150,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
-                ('research', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='research.researchjob')),
+                ('research', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='research.researchjob')),
             ],
         ),
         migrations.AddIndex(

@@ -60,7 +60,7 @@ class Assistant:
         for strict in (False, True):
             try:
                 reply = self.meter.complete(
-                    question.stage, self._request(question, strict), reserved=question.reserved
+                    question.stage, self._request(question, strict), reserved=question.reserved, once=True
                 )
             except (errors.KeyRejected, errors.QuotaExceeded, errors.RequestRejected) as error:
                 self.hopeless = error

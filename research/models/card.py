@@ -33,7 +33,7 @@ class Card(OwnedModel):
 
     A project has one card per idea. A card of chosen features has in `content` which ones, for whoever
     plans the build. `interpretation` is how the idea was understood at once, by its words alone; None for an
-    idea that could not be.
+    idea that could not be. Research that belongs to another project may go before the card does.
     """
 
     class Kind(models.TextChoices):
@@ -43,7 +43,7 @@ class Card(OwnedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.IDEA)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
-    research = models.ForeignKey(ResearchJob, on_delete=models.CASCADE, related_name="+")
+    research = models.ForeignKey(ResearchJob, null=True, on_delete=models.SET_NULL, related_name="+")
     idea = models.TextField()
     idea_key = models.CharField(max_length=64)
     title = models.TextField()

@@ -40,7 +40,8 @@ class ResearchJob(OwnedModel):
     """What was asked and what came of it.
 
     `idea_key` is the idea's meaning (manticscore.lib.ideas). A job that `is_waiting` was accepted while its
-    owner had no capacity left, and begins when some returns (research.queue).
+    owner had no capacity left, and begins when some returns (research.queue). `answered_at` is when the
+    artifact was stored, and means nothing without one.
     """
 
     stream = models.OneToOneField(Stream, on_delete=models.CASCADE, primary_key=True)
@@ -51,6 +52,7 @@ class ResearchJob(OwnedModel):
     as_of = models.DateField(help_text="the day the research looks from; makes a re-run reproducible")
     artifact: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
     artifact_hash = models.CharField(max_length=64, default="", blank=True)
+    answered_at = models.DateTimeField(db_default=Now())
     quality_score = models.FloatField(null=True, blank=True)
     is_waiting = models.BooleanField(default=False, db_default=False)
     is_public = models.BooleanField(default=False, db_default=False, help_text="everybody's searches find it")

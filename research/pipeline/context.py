@@ -36,7 +36,7 @@ class MarketContext:
     idea: str
     as_of: date
     corpus: Library
-    embed: Embed
+    embed: Embed  # of the corpus; it follows when the corpus moves to another space
     fenced: Callable[[], AbstractContextManager[None]] = nullcontext
     assistant: Assistant | None = None
     live: bool = True
@@ -49,7 +49,7 @@ class MarketContext:
     landscape: Landscape | None = None
     result: dict[str, Any] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
-    _facet_vectors: Vector | None = None
+    _facet_vectors: tuple[str, Vector] | None = None  # with the space they are in
 
     @property
     def understood(self) -> Interpretation:
@@ -64,10 +64,11 @@ class MarketContext:
         return list(self._documents.values())
 
     def facet_vectors(self) -> Vector:
-        """One row per facet; embedded once per execution."""
-        if self._facet_vectors is None:
-            self._facet_vectors = self.embed([facet.text for facet in self.understood.facets])
-        return self._facet_vectors
+        """One row per facet; embedded once per execution and space."""
+        if self._facet_vectors is None or self._facet_vectors[0] != self.corpus.space:
+            texts = [facet.text for facet in self.understood.facets]
+            self._facet_vectors = (self.corpus.space, self.embed(texts))
+        return self._facet_vectors[1]
 
     def judged(self) -> list[tuple[Document, Judgement]]:
         """Documents with their judgements; without the judge's, neutral ones."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
 from realtime.runs import StreamJournal
-from research import spaces
 from research.corpus import PostgresCorpus
 from research.models import FeatureResearchJob, ResearchJob
 from research.pipeline import keeping
@@ -34,7 +33,7 @@ def context(job: FeatureResearchJob, journal: StreamJournal, *, live: bool = Tru
         as_of=job.as_of,
         asked=[Asked(**feature, wordings=known.get(feature["id"], ())) for feature in job.features],
         corpus=corpus,
-        embed=spaces.embedder(corpus.space),
+        embed=corpus.embed,
         fenced=journal.fenced,
         live=live,
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
 from realtime.runs import StreamJournal
-from research import spaces
 from research.corpus import PostgresCorpus
 from research.model import assistant
 from research.models import ResearchJob
@@ -45,7 +44,7 @@ def context(
         idea=job.idea,
         as_of=job.as_of,
         corpus=corpus,
-        embed=spaces.embedder(corpus.space),
+        embed=corpus.embed,
         fenced=journal.fenced,
         assistant=assistant.for_run(job.owner_id, job.pk) if refined else None,
         live=live,

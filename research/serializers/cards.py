@@ -86,15 +86,15 @@ def card(found: Card) -> dict[str, Any]:
         "id": str(found.pk),
         "card_id": str(found.pk),
         "project_id": str(found.project_id),
-        "research_job_id": str(job.pk),
+        "research_job_id": str(job.pk) if job else None,
         "idea": found.idea,
         "title": found.title,
         "one_liner": ideas.one_liner(found.title, found.idea),
         **understood(found),
         "state": state(found),
-        "stage": job.stream.stage or None,
-        "quality_score": job.quality_score,
-        "last_event_seq": job.stream.last_seq,
+        "stage": (job.stream.stage or None) if job else None,
+        "quality_score": job.quality_score if job else None,
+        "last_event_seq": job.stream.last_seq if job else 0,
         "created_at": found.created_at.isoformat(),
         "updated_at": found.updated_at.isoformat(),
     }
@@ -116,20 +116,25 @@ def understood(found: Card) -> dict[str, Any]:
 
 
 def state(found: Card) -> str:
-    """What its research says; a card of chosen features has a state of its own once it is worked on."""
-    return str(found.content.get("state") or STATES[found.research.stream.status])
+    """What its research says; a card of chosen features has a state of its own once it is worked on.
+
+    Without its research, which went with another project, there is nothing to show: that of an idea is begun
+    again, as one that failed.
+    """
+    status = found.research.stream.status if found.research else "failed"
+    return str(found.content.get("state") or STATES[status])
 
 
 def detail(found: Card) -> dict[str, Any]:
     """ProductDetail: the card, how far its research is, and what came of it."""
     job = found.research
-    results = StageResult.objects.filter(stream_id=job.pk).defer("output").order_by("created_at")
+    results = StageResult.objects.filter(stream=job.stream if job else None).defer("output")
     return {
         **card(found),
         "kind": found.kind,
-        "checkpoints": [checkpoint(result) for result in results],
-        "artifact": job.artifact if job.has_result else None,
-        "evidence": evidence.heaviest(job.evidence.all(), EVIDENCE),
+        "checkpoints": [checkpoint(result) for result in results.order_by("created_at")],
+        "artifact": job.artifact if job and job.has_result else None,
+        "evidence": evidence.heaviest(job.evidence.all(), EVIDENCE) if job else [],
         "features": found.content.get("features", []),
     }
 

@@ -97,10 +97,10 @@ def accepted(job: ResearchJob) -> dict[str, Any]:
 
 def cached(job: ResearchJob) -> dict[str, Any]:
     """The 200 of POST /research: an answer that was there already, and how old it is."""
-    age = timezone.now() - job.stream.updated_at
+    age = timezone.now() - job.answered_at
     return {
         "job_id": str(job.pk),
-        "status": job.stream.status,
+        "status": "completed",
         "position": 0,
         "cached": True,
         "age_seconds": max(0, int(age.total_seconds())),

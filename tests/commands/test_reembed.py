@@ -108,3 +108,46 @@ def failing_at(call: int) -> Any:
         return (500, b"") if len(calls) == call else embeddings(body)
 
     return script
+
+
+def refusing(*words: str, status: int = 400) -> Any:
+    """A service that takes no request with one of these words in it."""
+
+    def script(body: dict[str, Any]) -> Answer:
+        bad = any(word in text for text in body["input"] for word in words)
+        return (status, b"") if bad else embeddings(body)
+
+    return script
+
+
+def test_text_that_is_refused_keeps_back_no_other(five: list[Project], service: EmbeddingServer) -> None:
+    service.script = refusing("box 1", "box 3")
+    told = "3 ideas embedded with service:words-1, 2 left. 2 texts are refused by the service."
+    assert call_command("reembed") == told
+    assert models() == ["", "", *["service:words-1"] * 3]
+    again = "0 ideas embedded with service:words-1, 2 left. 2 texts are refused by the service."
+    assert call_command("reembed") == again, "the service takes other texts"
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_service_that_refuses_everything_is_told(
+    five: list[Project], service: EmbeddingServer, status: int
+) -> None:
+    service.script = refusing("", status=status)
+    with pytest.raises(CommandError, match=f"0 of 5 ideas embedded, then the service answered {status}"):
+        call_command("reembed")
+    assert len(service.asked) == 4, "two texts together, each alone, and one that nobody refuses"
+
+
+def test_failure_that_passes_is_not_taken_for_a_refusal(
+    five: list[Project], service: EmbeddingServer
+) -> None:
+    calls: list[int] = []
+
+    def script(body: dict[str, Any]) -> Answer:
+        calls.append(1)
+        return ([400, 503][len(calls) - 1], b"") if len(calls) < 3 else embeddings(body)
+
+    service.script = script
+    with pytest.raises(CommandError, match="0 of 5 ideas embedded, then the service answered 503"):
+        call_command("reembed")

@@ -20,6 +20,7 @@ from realtime.events import ProgressEvent
 from realtime.models import Event, Stream
 from research import catalogue, importing, indexing
 from research.actions import research
+from research.actions.research import Question
 from research.models import Evidence, ResearchJob
 from research.pipeline.context import MarketContext
 from research.pipeline.stages.persist import Persist
@@ -272,7 +273,7 @@ class Writes:
 
 def test_a_running_job_goes_on_for_the_user(guest: Principal) -> None:
     """The rebind comes while a stage is at work: no event is lost, none and no row stays behind."""
-    job = research.start(owner=guest, idea="a recipe box for families", mode="market")
+    job = research.ask(guest, Question("a recipe box for families")).job
     working, rebound = threading.Event(), threading.Event()
 
     def pause() -> None:
@@ -306,7 +307,7 @@ def test_rebinds_in_the_middle_of_a_fast_job(guest: Principal) -> None:
     for round_number in range(5):
         device_id = f"device {round_number}"
         owner = actors.on_device(device_id).principal
-        job = research.start(owner=owner, idea="a recipe box", mode="market")
+        job = research.ask(owner, Question("a recipe box")).job
         stages = [Writes(f"stage {n} of {round_number}", job, lambda: time.sleep(0.004)) for n in range(6)]
         steps: Pipeline[Any] = Pipeline(stages, lambda context: {})
 
@@ -328,7 +329,7 @@ def test_market_research_goes_on_for_the_user(guest: Principal, monkeypatch: pyt
     """The real pipeline on real sources: the rebind comes as it is about to store its evidence."""
     importing.store("catalogue", catalogue.records()[300:500])
     indexing.index()
-    job = research.start(owner=guest, idea="a recipe box for families", mode="market")
+    job = research.ask(guest, Question("a recipe box for families")).job
     persisting, rebound = threading.Event(), threading.Event()
 
     def run_after_the_rebind(stage: Persist, context: MarketContext, report: Report) -> Output:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
+from manticscore.pipeline import Transient
 from research import importing, indexing, spaces
 from research.analyst import lexical
 from research.analyst.documents import Vector
 from research.corpus import PostgresCorpus
 from research.importing import Record
 from research.models import CorpusState, Source
+from tests.helpers.meanwhile import before
 
 IDEA = "a recipe box for families that plans meals"
 RECIPES = "recipes-and-meal-planning"
@@ -153,3 +155,60 @@ def test_corpus_is_as_it_was_when_the_run_began(reading: PostgresCorpus) -> None
     indexing.index()
     assert (reading.space, reading.revision) == (space, 1)
     assert CorpusState.objects.get().revision == 2
+
+
+# What others do meanwhile
+
+
+def without_vector() -> None:
+    """As an import leaves a source whose text changed."""
+    Source.objects.filter(domain__isnull=False).update(vector=None, vector_model="")
+
+
+def test_sources_that_lose_their_vectors_between_two_queries_are_left_out(reading: PostgresCorpus) -> None:
+    with before('FROM "research_source" WHERE ("research_source"."id" IN', without_vector):
+        found = reading.pool(lexical.idea_terms(IDEA), vector(reading)[None, :])
+    assert (found.ids, found.vectors.shape) == ([], (0, 384))
+
+
+def test_document_whose_text_changes_between_two_queries_is_left_out(
+    reading: PostgresCorpus, corpus: list[Record]
+) -> None:
+    kept, changed = Source.objects.order_by("pk")[:2]
+    record = next(record for record in corpus if record.key == changed.key)
+    rewritten = importing.Record(**{**vars_of(record), "text": "Something else now."})
+    with before('FROM "research_passage"', lambda: importing.store("catalogue", [rewritten])):
+        found = reading.documents([str(changed.pk), str(kept.pk)])
+    assert [document.id for document in found] == [str(kept.pk)]
+
+
+def indexed_anew() -> None:
+    """One source more, and with a space fitted on the corpus everything is in another one."""
+    importing.store("test", [importing.Record("x", "Xylo", "https://xylo.example", "Xylo keeps recipes.")])
+    indexing.index()
+
+
+def test_nothing_found_in_a_space_that_was_left_is_no_answer(reading: PostgresCorpus) -> None:
+    ids = [str(key) for key in Source.objects.values_list("pk", flat=True)]
+    left, queries = reading.space, vector(reading)[None, :]
+    indexed_anew()
+    with pytest.raises(Transient):
+        reading.pool(lexical.idea_terms(IDEA), queries)
+    assert reading.space != left, "it has moved too"
+    assert reading.pool(lexical.idea_terms(IDEA), reading.embed([IDEA])).ids
+    assert len(reading.documents(ids)) == len(ids)
+
+
+def test_documents_of_a_space_that_was_left(reading: PostgresCorpus) -> None:
+    ids = [str(key) for key in Source.objects.values_list("pk", flat=True)]
+    indexed_anew()
+    with pytest.raises(Transient):
+        reading.documents(ids)
+    assert len(reading.documents(ids)) == len(ids)
+
+
+def test_a_space_that_is_left_between_two_queries(reading: PostgresCorpus) -> None:
+    queries = vector(reading)[None, :]
+    at = 'FROM "research_source" WHERE ("research_source"."id" IN'
+    with before(at, indexed_anew), pytest.raises(Transient):
+        reading.pool(lexical.idea_terms(IDEA), queries)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from research import importing, indexing, spaces
 from research.analyst import text as texts
@@ -16,6 +20,7 @@ from research.analyst.documents import Vector
 from research.models import CorpusState, EmbeddingSpace, Passage, Source, Term
 
 pytestmark = pytest.mark.django_db
+KEY = re.compile(r"[0-9a-f]{32}")
 NAMES = ["Mealie", "Paprika", "Tandoor", "Grocy"]
 
 
@@ -275,3 +280,19 @@ def test_source_that_changes_while_the_model_works_waits_for_the_next_time(
     monkeypatch.setattr(model, "embed", embed)
     assert indexing.index() == 1
     assert indexing.is_complete()
+
+
+def test_sources_are_locked_in_the_order_of_their_ids(
+    model: Counting, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Whatever was read last comes first otherwise, and meets whoever checks quotes."""
+    store(["Bring"])
+    indexing.index()
+    store()
+    for minutes, key in enumerate(Source.objects.order_by("id").values_list("pk", flat=True)):
+        Source.objects.filter(pk=key).update(fetched_at=timezone.now() + timedelta(minutes=minutes))
+    stale = sorted(key.hex for key in Source.objects.exclude(key="Bring").values_list("pk", flat=True))
+    with django_assert_max_num_queries(1000) as captured:
+        assert indexing.add(Source.objects.all()) is True
+    locking = [query["sql"] for query in captured if "FOR NO KEY UPDATE" in query["sql"]]
+    assert [key for sql in locking for key in KEY.findall(sql)] == stale

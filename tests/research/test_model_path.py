@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -14,11 +15,13 @@ from django.conf import LazySettings
 
 from accounts import language_models, spending, vault
 from accounts.models import ModelCall, Principal
+from manticscore.pipeline import Report
 from realtime import runs
 from realtime.models import Event, StageResult
+from research import importing, indexing
 from research.importing import Record
 from research.model import prompts
-from research.models import ResearchJob
+from research.models import ResearchJob, Source
 from research.pipeline import market
 from research.schemas import Landscape, Refinement
 from tests import factories
@@ -488,3 +491,25 @@ def test_a_reserve_is_kept_for_synthesis(corpus: list[Record], serve: Serve) -> 
         done = run()
     assert stages_asked(server) == ["interpret", "judge", "synthesize"]
     assert [failure.stage for failure in refinement(done).failures] == ["analyze"]
+
+
+def test_a_resumed_stage_whose_sources_changed_does_not_pay_again(corpus: list[Record], serve: Serve) -> None:
+    """The worker died between the answer and the end of the stage, and the pages were read again."""
+    made = job()
+    with serve(work) as server:
+        journal = runs.claim(made.pk)
+        assert journal is not None
+        context, steps = market.context(made, journal), market.pipeline()
+        interpret, search, judge, *_ = steps._stages
+        for one in (interpret, search):
+            steps._run_stage(one, context, journal)
+        judge.run(context, Report(judge.name, journal.emit))
+        importing.store("catalogue", [replace(one, text=f"{one.text} It is loved.") for one in corpus])
+        while Source.objects.filter(vector_model="").exists():
+            assert indexing.add(Source.objects.all())
+        done = finish(made)
+    assert stages_asked(server) == MODEL_STAGES
+    (failure,) = refinement(done).failures
+    assert (failure.stage, failure.code) == ("judge", "LLM_INTERRUPTED")
+    assert "material changed" in failure.message
+    assert_proved(done)

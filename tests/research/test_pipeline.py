@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from manticscore import errors
-from manticscore.pipeline import Report, Stage, Superseded
+from manticscore.pipeline import Output, Pipeline, Report, Stage, Superseded
 from realtime import runs
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
+from research import importing, indexing
 from research.analyst import judging, quotes
 from research.importing import Record
 from research.models import Evidence, ResearchJob, Source
@@ -418,3 +419,37 @@ def test_an_overtaken_run_writes_no_artifact(corpus: list[Record]) -> None:
         Persist().run(context, Report("persist", lambda event, data: None))
     assert ResearchJob.objects.get(pk=context.job_id).artifact is None
     assert not Evidence.objects.exists()
+
+
+class IndexedMeanwhile:
+    """Somebody adds a source and indexes everything anew, into another space, before the stage begins."""
+
+    blocking = True
+    reserved = False
+
+    def __init__(self, name: str) -> None:
+        self.name = f"before {name}"
+
+    def run(self, context: MarketContext, report: Report) -> Output:
+        text = "Newbie keeps recipes for families. It plans meals."
+        importing.store("new", [Record("newbie", "Newbie", "https://newbie.example", text)])
+        assert indexing.index() > 1
+        return Output({})
+
+    def resume(self, context: MarketContext, output: Any) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("name", ["interpret", "search", "judge", "analyze", "synthesize"])
+def test_a_run_goes_on_when_the_corpus_is_indexed_anew(corpus: list[Record], name: str) -> None:
+    job = factories.research_job(idea=IDEA, as_of=date(2026, 11, 21))
+    stages: list[Any] = [stage() for stage in STAGES]
+    place = [stage.name for stage in stages].index(name)
+    stages.insert(place, IndexedMeanwhile(name))
+    steps: Pipeline[MarketContext] = Pipeline(stages, market.result, sleep=lambda seconds: None)
+    runs.execute(job.pk, steps, partial(market.context, job, live=False))
+    job = ResearchJob.objects.select_related("stream").get(pk=job.pk)
+    assert job.stream.status == "completed"
+    assert_proved(job)
+    retries = [data["stage"] for _, kind, data in log.stored(job.pk) if kind == "retry"]
+    assert retries == ([name] if name in ("interpret", "search", "judge") else [])

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from accounts.models import LedgerEntry, ModelCall
 from manticscore import errors
 from realtime import runs
 from realtime.models import Event, Stream
+from research.actions import research, retrying
+from research.actions.research import Identical, Question
 from research.actions.retrying import REFUNDED, SECTIONS, STAGES
 from research.importing import Record
 from research.models import ResearchJob
 from research.pipeline import market
 from research.tasks import run_research
 from tests import factories
+from tests.helpers import installation
 from tests.helpers.landscapes import finished
+from tests.helpers.meanwhile import before
 from tests.helpers.people import Person
+from tests.helpers.threads import at_once
 
 pytestmark = pytest.mark.django_db
 IDEA = "a recipe manager for families that plans meals and writes the shopping list"
@@ -208,3 +215,39 @@ def test_somebody_elses(ada: Person, mallory: Person) -> None:
     foreign, missing = retry(mallory, job.pk, "signals"), retry(mallory, uuid.uuid4(), "signals")
     assert (foreign.status_code, foreign.content) == (404, missing.content)
     assert Stream.objects.get(pk=job.pk).is_closed
+
+
+# At the same time
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asking_anew_and_making_a_part_anew_do_not_lock_each_other_out(ada: Person) -> None:
+    """The question has one open stream: whoever comes second is told so."""
+    job = research.ask(ada.principal, Question(IDEA)).job
+    Stream.objects.filter(pk=job.pk).update(status="completed", closed_seq=0)
+
+    def retry_a_section(number: int) -> str:
+        try:
+            retrying.retry(ResearchJob.objects.select_related("stream").get(pk=job.pk), "summary")
+        except Identical:
+            return "identical"
+        return "begun"
+
+    def meet() -> None:
+        """The other one goes as far as it can while this one holds its claim."""
+        started.append(threads.submit(at_once, 1, retry_a_section))
+        installation.until(someone_waits)
+
+    started: list[Future[list[str]]] = []
+    with ThreadPoolExecutor(1) as threads:
+        with before('FROM "realtime_stream" WHERE "realtime_stream"."id" =', meet):
+            asked = research.ask(ada.principal, Question(IDEA, refresh=True))
+        assert started[0].result() == ["identical"]
+    assert ResearchJob.objects.count() == 2
+    assert not asked.is_cached
+
+
+def someone_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])

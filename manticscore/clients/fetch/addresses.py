@@ -36,7 +36,6 @@ DENIED = tuple(
         "3fff::/20",
     )
 )
-MAPPED = ip_network("::ffff:0:0/96")
 
 
 def is_public(address: Address) -> bool:

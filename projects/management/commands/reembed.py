@@ -28,15 +28,17 @@ class Command(BaseCommand):
         total = indexing.stale(model_id).count()
         if options["dry_run"]:
             return f"{total} ideas would be embedded with {model_id}."
-        done = 0
+        done = refused = 0
         try:
             with stop_on_signals() as stop:
-                for count in indexing.reembed():
-                    done += count
+                for part in indexing.reembed():
+                    done += part.embedded
+                    refused += part.refused
                     self.stderr.write(f"{done} of {total}")
                     if stop:
                         break
         except ServiceUnavailable as error:
             raise CommandError(f"{done} of {total} ideas embedded, then {error}.") from error
         left = indexing.stale(model_id).count()
-        return f"{done} ideas embedded with {model_id}, {left} left."
+        told = f"{done} ideas embedded with {model_id}, {left} left."
+        return f"{told} {refused} texts are refused by the service." if refused else told

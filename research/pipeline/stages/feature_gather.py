@@ -56,7 +56,7 @@ def ask_the_web(context: FeatureContext, report: Report) -> dict[str, Any]:
     if not live.asked:
         return {}
     context.corpus = PostgresCorpus()  # as it is now
-    context.embed = spaces.embedder(context.corpus.space)
+    context.embed = context.corpus.embed
     return {"live_pages": live.pages, "known_pages": live.known, "notes": live.notes}
 
 

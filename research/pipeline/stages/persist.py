@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import spending
 from manticscore.pipeline import Output, Report
@@ -54,7 +55,8 @@ def save(context: MarketContext, landscape: Landscape) -> ResearchJob:
     """Store what came of the job, and tell its project."""
     job = ResearchJob.objects.select_for_update().get(pk=context.job_id)
     job.quality_score = landscape.quality.score
-    keeping.keep(job, landscape, quotes.all_quotes(landscape), changed=["quality_score"])
+    job.answered_at = timezone.now()
+    keeping.keep(job, landscape, quotes.all_quotes(landscape), changed=["quality_score", "answered_at"])
     if job.project_id is not None:
         categories = landscape.interpretation.categories
         projects.note_research(job.project_id, job.quality_score, categories[0].slug if categories else None)

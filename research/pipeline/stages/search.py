@@ -29,8 +29,8 @@ class Search:
     def run(self, context: MarketContext, report: Report) -> Output:
         live = gather(context, report)
         if live.asked:  # the corpus as it is now
-            context.corpus = PostgresCorpus()
-            context.embed = spaces.embedder(context.corpus.space)
+            corpus = PostgresCorpus()
+            context.corpus, context.embed = corpus, corpus.embed
         report(f"Scanning {context.corpus.size} sources with {len(context.understood.queries)} queries")
         ranked, considered = find(context)
         kept = ranked[:KEPT]

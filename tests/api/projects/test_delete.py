@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts import credits
-from accounts.models import Principal
+from accounts.models import ModelCall, Principal
 from manticscore import errors, pipeline
 from projects import actions, signals
 from projects.models import IndexedIdea, Project
@@ -181,3 +181,16 @@ def test_appending_to_a_deleted_projects_stream(ada: Person) -> None:
     actions.delete(project)
     with pytest.raises(pipeline.Superseded):
         publish.append(project.pk, 0, [OTHER])
+
+
+def test_what_models_answered_goes_and_what_it_cost_stays(ada: Person) -> None:
+    project = factories.project(ada.principal)
+    job, kept = research_under(project, ada.principal), factories.research_job(ada.principal)
+    build = factories.build_graph(ada.principal, project_id=project.pk)
+    for stream_id in (job.pk, build.pk, kept.pk):
+        factories.model_call(ada.principal, stream_id=stream_id, reply={"data": {}})
+    assert ada.client.delete(f"/projects/{project.pk}").status_code == 204
+    calls = ModelCall.objects.filter(owner=ada.principal)
+    assert list(calls.exclude(reply=None).values_list("stream_id", flat=True)) == [kept.pk]
+    assert list(calls.exclude(fingerprint="").values_list("stream_id", flat=True)) == [kept.pk]
+    assert {call.micro_usd for call in calls} == {700}

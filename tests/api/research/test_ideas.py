@@ -321,3 +321,64 @@ def test_v1_in_a_project(ada: Person, mallory: Person) -> None:
 def test_v1_refused(ada: Person, body: Any, status: int, detail: str) -> None:
     answer = v1(ada, **body)
     assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+
+
+# Two projects, one idea
+
+
+def of_project(person: Person, project: Project, idea: str = IDEA) -> Card:
+    card_id = v1(person, idea=idea, project_id=str(project.pk)).json()["card_id"]
+    return Card.objects.select_related("research__stream").get(pk=card_id)
+
+
+def test_a_card_has_research_of_its_own_project(ada: Person) -> None:
+    alpha, beta = factories.project(ada.principal, "Alpha"), factories.project(ada.principal, "Beta")
+    first, second = of_project(ada, alpha), of_project(ada, beta)
+    assert second.research is not None
+    assert second.research_id != first.research_id
+    assert (second.research.project_id, second.research.stream.project_id) == (beta.pk, beta.pk)
+    assert of_project(ada, beta).research_id == second.research_id
+    assert ada.client.post("/research", {"idea": IDEA}).status_code == 409, "identical, whatever the project"
+    assert ada.client.delete(f"/projects/{alpha.pk}").status_code == 204
+    assert ada.client.get(f"/products/{second.pk}").json()["research_job_id"] == str(second.research_id)
+    assert ada.client.get(f"/research/{second.research_id}/status").json()["status"] == "queued"
+
+
+def test_a_project_that_has_research_at_work_begins_no_other(ada: Person) -> None:
+    """Also when that of the other project, beside which it began, has ended."""
+    alpha, beta = factories.project(ada.principal, "Alpha"), factories.project(ada.principal, "Beta")
+    of_project(ada, alpha)
+    own = of_project(ada, beta)
+    Card.objects.filter(pk=own.pk).delete()
+    ada.client.delete(f"/projects/{alpha.pk}")
+    assert of_project(ada, beta).research_id == own.research_id
+
+
+def test_card_outlives_research_of_another_project(ada: Person) -> None:
+    alpha, beta = factories.project(ada.principal, "Alpha"), factories.project(ada.principal, "Beta")
+    job = finished(ada.principal, project_id=alpha.pk, idea=IDEA)
+    of_idea = factories.card(ada.principal, job, project=beta)
+    chosen = factories.card(ada.principal, job, project=beta, kind=Card.Kind.FEATURES)
+    assert ada.client.delete(f"/projects/{alpha.pk}").status_code == 204
+    for card in (of_idea, chosen):
+        told = ada.client.get(f"/products/{card.pk}").json()
+        assert (told["research_job_id"], told["artifact"], told["evidence"]) == (None, None, [])
+        assert (told["state"], told["last_event_seq"], told["checkpoints"]) == ("failed", 0, [])
+    assert ada.client.get("/products").json()["products"][0]["id"] == str(of_idea.pk)
+    assert ada.client.get(f"/products/{of_idea.pk}/events").status_code == 404
+    assert of_project(ada, beta).research_id is not None, "it is begun again"
+
+
+# A section of it that is made anew
+
+
+def test_result_that_stands_is_not_paid_for_again(ada: Person) -> None:
+    """Whatever became of a free attempt to make a part of it anew."""
+    card = post(ada).json()
+    job_id = card["research_job_id"]
+    Stream.objects.filter(pk=job_id).update(status="completed", closed_seq=0)
+    ResearchJob.objects.filter(pk=job_id).update(artifact={"features": []}, quality_score=50)
+    assert ada.client.post(f"/research/{job_id}/sections/summary/retry").status_code == 202
+    assert ada.client.post(f"/research/{job_id}/cancel").status_code == 200
+    assert post(ada).json()["research_job_id"] == job_id
+    assert LedgerEntry.objects.filter(kind="charge").count() == 1

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import LedgerEntry
+from manticscore import errors
+from realtime import runs
 from realtime.models import Event, Stream
 from research import queue
 from research.models import ResearchJob
 from research.tasks import run_research
+from tests import factories
 from tests.helpers.people import Person
+from tests.helpers.threads import at_once
 
 pytestmark = pytest.mark.django_db
 URL = "/research"
@@ -150,3 +155,64 @@ def test_credits_come_back_for_what_waited_and_was_cancelled(ada: Person) -> Non
     assert [(answer["status"], answer["waiting"]) for answer in told] == [("failed", False)] * 2
     kinds = LedgerEntry.objects.filter(entity_id=waiting).order_by("id").values_list("kind", flat=True)
     assert list(kinds) == ["charge", "refund"]
+
+
+def woken(*job_ids: str) -> list[bool]:
+    return [due(job_id) for job_id in job_ids]
+
+
+@pytest.mark.parametrize("error", [errors.WorkerCrashed(), errors.InternalError(), errors.Cancelled()])
+def test_every_end_makes_room(ada: Person, error: errors.PipelineError) -> None:
+    first, _, *waiting = ids(ask(ada, *range(4)))
+    assert runs.abandon(uuid.UUID(first), error)
+    assert woken(*waiting) == [True, False]
+
+
+def test_a_run_that_ends_well_makes_room(ada: Person) -> None:
+    first, _, *waiting = ids(ask(ada, *range(4)))
+    journal = runs.claim(uuid.UUID(first))
+    assert journal is not None
+    journal.finish("completed", "result", {})
+    assert woken(*waiting) == [True, False]
+
+
+def test_a_project_that_goes_makes_room(ada: Person) -> None:
+    """Of its three the one that waits is no longer in the way either."""
+    project = {"project_id": str(factories.project(ada.principal, "Gone").pk)}
+    for number in range(3):
+        ada.client.post(URL, {"idea": f"a tool box number {number}", **project})
+    *_, first, second = ids(ask(ada, *range(2)))
+    assert woken(first, second) == [False, False]
+    assert ada.client.delete(f"/projects/{project['project_id']}").status_code == 204
+    assert woken(first, second) == [True, True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_that_end_at_the_same_moment_make_two_begin(ada: Person) -> None:
+    first, second, *waiting = ids(ask(ada, *range(5)))
+    journals = [runs.claim(uuid.UUID(job_id)) for job_id in (first, second)]
+
+    def finish(number: int) -> None:
+        journal = journals[number]
+        assert journal is not None
+        journal.finish("completed", "result", {})
+
+    with transaction.atomic():
+        finish(0)
+        at_once(1, lambda _: finish(1))
+    assert woken(*waiting) == [True, True, False]
+
+
+def test_one_that_begins_at_once_does_not_wait_any_more(ada: Person) -> None:
+    """Though it waited when a part of it was made anew before, until that was cancelled."""
+    first = ids(ask(ada, 0))[0]
+    Stream.objects.filter(pk=first).update(status="completed", closed_seq=0)
+    second, _ = ids(ask(ada, 1, 2))
+    retry = f"{URL}/{first}/sections/summary/retry"
+    assert ada.client.post(retry).json()["waiting"] is True
+    assert ada.client.post(f"{URL}/{first}/cancel").status_code == 200
+    end(second)
+    assert "waiting" not in ada.client.post(retry).json()
+    assert status(ada, first)["waiting"] is False
+    assert not ResearchJob.objects.get(pk=first).is_waiting
+    assert ask(ada, 3)[0].json()["waiting"] is True, "two run again"

@@ -17,6 +17,7 @@ from accounts.models import LedgerEntry
 from realtime.models import Event, Stream
 from realtime.topics import Channel
 from research.actions import research as actions
+from research.actions.research import Question
 from research.models import ResearchJob
 from tests import factories
 from tests.helpers.people import JSONClient, Person
@@ -65,7 +66,7 @@ def test_job_stream_and_queue_entry_are_made_together(ada: Person) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_takes_all_three(ada: Person) -> None:
     with transaction.atomic():
-        actions.start(owner=ada.principal, idea=IDEA, mode="market")
+        actions.ask(ada.principal, Question(IDEA))
         assert counts() == (1, 1, 1)
         transaction.set_rollback(True)
     assert counts() == (0, 0, 0)
@@ -259,8 +260,8 @@ def test_the_database_itself_refuses_a_second_open_job(ada: Person) -> None:
 
 def ended(job_id: str, status: str, artifact: Any = None, hours_ago: float = 0) -> None:
     at = timezone.now() - timedelta(hours=hours_ago)
-    Stream.objects.filter(pk=job_id).update(status=status, closed_seq=1, last_seq=1, updated_at=at)
-    ResearchJob.objects.filter(pk=job_id).update(artifact=artifact, quality_score=71.5)
+    Stream.objects.filter(pk=job_id).update(status=status, closed_seq=1, last_seq=1)
+    ResearchJob.objects.filter(pk=job_id).update(artifact=artifact, quality_score=71.5, answered_at=at)
 
 
 def test_fresh_answer_is_given_again(ada: Person) -> None:
@@ -276,6 +277,22 @@ def test_fresh_answer_is_given_again(ada: Person) -> None:
     }  # fmt: skip
     assert counts() == (1, 1, 1)
     assert LedgerEntry.objects.filter(owner=ada.principal).count() == 1
+
+
+@pytest.mark.parametrize("hours_ago", [2, 24.1])
+def test_answer_stands_when_making_a_part_of_it_anew_fails(ada: Person, hours_ago: float) -> None:
+    """It is as old as it was, too."""
+    job_id = ada.client.post(URL, {"idea": IDEA}).json()["job_id"]
+    ended(job_id, "completed", {"idea": IDEA}, hours_ago)
+    assert ada.client.post(f"{URL}/{job_id}/sections/summary/retry").status_code == 202
+    assert ada.client.post(f"{URL}/{job_id}/cancel").status_code == 200
+    answer = ada.client.post(URL, {"idea": IDEA})
+    if hours_ago > 24:
+        assert answer.status_code == 202
+        return
+    assert (answer.status_code, answer.json()["job_id"]) == (200, job_id)
+    assert (answer.json()["status"], answer.json()["age_seconds"] >= 7200) == ("completed", True)
+    assert LedgerEntry.objects.filter(kind="charge").count() == 1
 
 
 def test_refresh_asks_anew(ada: Person) -> None:

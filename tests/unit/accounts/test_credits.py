@@ -19,6 +19,7 @@ from manticscore import errors
 from realtime import runs
 from realtime.models import Stream
 from research.actions import research
+from research.actions.research import Question
 from tests import factories
 from tests.helpers.database_clock import database_clock
 from tests.helpers.threads import at_once
@@ -190,7 +191,7 @@ def test_a_hundred_charges_at_once_never_overspend(ada: Principal) -> None:
 def test_a_hundred_jobs_at_once_never_overspend(ada: Principal) -> None:
     def start(number: int) -> bool:
         try:
-            research.start(owner=ada, idea=f"a recipe box for {number} cooks", mode="market")
+            research.ask(ada, Question(f"a recipe box for {number} cooks"))
         except errors.TooManyRequests:
             return False
         return True

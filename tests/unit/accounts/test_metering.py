@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,3 +166,60 @@ def test_sums_are_of_one_owner() -> None:
     spent = spending.spent_ever(owner.pk)
     assert (spent.calls, spent.tokens_in, spent.tokens_out, spent.micro_usd) == (3, 111, 3, 15)
     assert spending.spent_ever(factories.principal().pk) == spending.Spent()
+
+
+def test_ceilings_are_of_what_is_made_now() -> None:
+    """A part that is made anew later has as much as the run had."""
+    ceilings = Ceilings(100, REQUEST.at_most.total, 10_000_000, reserve=0)
+    metered = meter({"a": 1}, {"a": 2}, ceilings=ceilings)
+    metered.complete("judge", REQUEST)
+    with pytest.raises(errors.CeilingReached):
+        metered.complete("analyze", REQUEST)
+    spending.forget(metered.stream_id, ["judge"])
+    assert metered.complete("judge", REQUEST).data == {"a": 2}
+    assert spending.spent_by_run(metered.stream_id).calls == 2
+
+
+def test_time_of_a_call_that_may_be_made_again_counts() -> None:
+    metered = meter(errors.Unavailable(), {"a": 1}, ceilings=Ceilings(8, 100_000, 10_000_000, reserve=0))
+    factories.model_call(
+        stream_id=metered.stream_id, outcome="LLM_UNAVAILABLE", duration_ms=7960, micro_usd=0, tokens_in=0,
+        tokens_out=0, stage="judge", fingerprint=REQUEST.fingerprint(metered.model.name),
+    )  # fmt: skip
+    with pytest.raises(errors.CeilingReached):
+        metered.complete("judge", REQUEST)
+
+
+def test_once_means_about_one_material() -> None:
+    """An execution that finds other material than the one before it, which paid, does not pay again."""
+    other = replace(REQUEST, user="other material")
+    metered = meter({"a": 1}, {"a": 2})
+    metered.complete("judge", REQUEST, once=True)
+    assert metered.complete("judge", other, once=True).data == {"a": 2}, "the strict repetition, say"
+    resumed = meter({"a": 3}, run=metered.stream_id)
+    with pytest.raises(errors.Interrupted, match="material changed"):
+        resumed.complete("judge", replace(REQUEST, user="newer material"), once=True)
+    assert asked(resumed) == 0
+    assert meter({"a": 4}, run=metered.stream_id).complete("judge", other, once=True).data == {"a": 2}
+    assert resumed.complete("plan", other).data == {"a": 3}
+    assert meter({"a": 5}, run=metered.stream_id).complete("plan", REQUEST).data == {"a": 5}, "not once"
+
+
+def test_once_counts_no_call_that_cost_nothing() -> None:
+    metered = meter(errors.KeyRejected())
+    with pytest.raises(errors.KeyRejected):
+        metered.complete("judge", REQUEST, once=True)
+    resumed = meter({"a": 1}, run=metered.stream_id)
+    assert resumed.complete("judge", replace(REQUEST, user="other"), once=True).data == {"a": 1}
+
+
+def test_reply_to_a_call_that_was_forgotten_meanwhile_is_not_kept() -> None:
+    def deleted(request: Request) -> dict[str, Any]:
+        spending.forget_all([metered.stream_id])
+        return {"a": 1}
+
+    metered = meter(deleted)
+    assert metered.complete("judge", REQUEST).data == {"a": 1}
+    (row,) = spending.of_run(metered.stream_id)
+    assert (row.reply, row.fingerprint, row.outcome) == (None, "", "ok")
+    assert row.micro_usd > 0

@@ -17,7 +17,7 @@ from manticscore import locks
 from realtime import jobs
 from realtime.models import Stream
 from research.models import ResearchJob
-from research.tasks import run_research
+from research.tasks import recheck_sources, run_research
 from tests import factories
 from tests.helpers import log
 from tests.helpers.threads import at_once
@@ -231,3 +231,20 @@ async def test_a_worker_that_fails_starts_again(failure: Exception, monkeypatch:
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+
+
+def taken_without_lock(attempts: int) -> int:
+    """A job of no stream, in the hands of a worker that is dead, after so many tries."""
+    job_id = recheck_sources.defer(source_ids=[])
+    query("UPDATE procrastinate_jobs SET status = 'doing', attempts = %s WHERE id = %s", attempts, job_id)
+    return job_id
+
+
+def test_a_job_without_a_stream_that_kills_its_workers_ends_too(queue: None) -> None:
+    job_id = taken_without_lock(0)
+    found = []
+    for _ in range(3):
+        jobs.sweep()
+        found += query("SELECT status::text, attempts FROM procrastinate_jobs WHERE id = %s", job_id)
+        query("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s AND status = 'todo'", job_id)
+    assert found == [("todo", 1), ("todo", 2), ("failed", 3)]

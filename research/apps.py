@@ -8,9 +8,9 @@ class ResearchConfig(AppConfig):
         from accounts import profiles
         from projects import home, public
         from realtime import events
-        from research import receivers, summaries  # noqa: F401  # receivers connect themselves
         from research.events import FeatureResearchChained, ProjectSeeded
         from research.models import ResearchJob
+        from research.results import summaries
 
         profiles.counters["research_count"] = ResearchJob.count_of
         events.register(FeatureResearchChained, ProjectSeeded)

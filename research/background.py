@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from research import catalogue
 from research.analyst import lexical
 from research.analyst.expansion import Background
+from research.corpus import catalogue
 
 
 @lru_cache(maxsize=1)

@@ -20,10 +20,11 @@ from manticscore.errors import EmptyInput, EmptyOutput
 from realtime import runs
 from realtime.models import Event, StageResult, Stream
 from realtime.topics import Channel
-from research import artifacts, catalogue, importing, indexing
 from research.analyst import reading
+from research.corpus import catalogue, importing, indexing
 from research.models import Evidence, ResearchJob, Source
 from research.pipeline import market
+from research.results import artifacts
 
 ORIGIN = "evaluation"
 LABELLED = catalogue.DATA / "labelled.jsonl"

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from accounts.models import ModelCall
 from realtime.models import Stream
-from research import livesources
 from research.models import EVIDENCE, Source
+from research.web import livesources
 
 
 def old_pages(older_than: timedelta) -> QuerySet[Source]:

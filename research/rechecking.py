@@ -20,10 +20,10 @@ from rapidfuzz import fuzz, process
 
 from manticscore.clients.extraction import Extracted
 from manticscore.clients.fetch import BadStatus, FetchError
-from research import pagereader, webpages
 from research.analyst import text as texts
 from research.models import EVIDENCE, Quoted, Source, Verdict
-from research.pagereader import Reading
+from research.web import pagereader, webpages
+from research.web.pagereader import Reading
 
 ALIKE = 75.0  # of 100: a sentence that says something else in nearly the same words
 MIN_ALIKE_WORDS = 4  # shorter ones are alike by chance

@@ -21,9 +21,7 @@ from manticscore.pipeline import Report, Stage
 from projects import embedding, public, search
 from projects.models import Project
 from realtime import publish
-from research import artifacts
-from research.artifacts import Row
-from research.corpus import PostgresCorpus
+from research.corpus.postgres import PostgresCorpus
 from research.events import Origin, ProjectSeeded, SuggestedCompetitor, Suggestion
 from research.models import ResearchJob
 from research.pipeline.context import MarketContext
@@ -31,6 +29,8 @@ from research.pipeline.stages.analyze import Analyze
 from research.pipeline.stages.interpret import Interpret
 from research.pipeline.stages.judge import Judge
 from research.pipeline.stages.search import KEPT, find
+from research.results import artifacts
+from research.results.artifacts import Row
 
 COMPETITORS = 6
 FEATURES = 8

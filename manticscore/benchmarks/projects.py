@@ -23,7 +23,8 @@ from manticscore.benchmarks.server import RunningServer, running
 from manticscore.benchmarks.systems import Place
 from projects import actions
 from projects.models import Project
-from research import catalogue, evaluation
+from research import evaluation
+from research.corpus import catalogue
 from research.models import ResearchJob
 
 EVENTS_OF_A_RUN = 100

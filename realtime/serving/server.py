@@ -78,14 +78,14 @@ class Server(DaphneServer):  # type: ignore[misc]  # daphne has no types
         asyncio.set_event_loop(reactor._asyncioEventloop)
         reactor.callWhenRunning(self._start)
         reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        # What was loaded to begin with stays. Python's search for reference cycles, which stops the event
+        # loop, then takes half as long (0.1 instead of 0.2 s beside 500 connections).
+        gc.collect()
+        gc.freeze()
         for description in self.endpoints:
             listening = serverFromString(reactor, description).listen(self.http_factory)
             listening.addCallbacks(self.listen_success, self.listen_error)
         if not self.abort_start:
-            # What was loaded to begin with stays. Python's search for reference cycles, which stops the event
-            # loop, then takes half as long (0.1 instead of 0.2 s beside 500 connections).
-            gc.collect()
-            gc.freeze()
             reactor.run(installSignalHandlers=self.signal_handlers)
 
     def listen_success(self, port: Any) -> None:

@@ -22,7 +22,7 @@ from research import signals
 from research.actions import research
 from research.actions.research import Identical, Question
 from research.analyst import interpretation
-from research.corpus import PostgresCorpus
+from research.corpus.postgres import PostgresCorpus
 from research.models import Card, ResearchJob
 
 MOST_FEATURES = 10

@@ -8,8 +8,8 @@ from manticscore import errors
 from projects import actions as projects
 from projects import clips, search
 from projects.models import Clip
-from research import snapshots
 from research.models import ResearchJob
+from research.results import snapshots
 
 UNFINISHED = "This research is not completed"
 

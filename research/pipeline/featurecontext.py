@@ -11,7 +11,7 @@ from uuid import UUID
 
 from research.analyst.deep.findings import Findings, Wanted
 from research.analyst.documents import Embed
-from research.corpus import PostgresCorpus
+from research.corpus.postgres import PostgresCorpus
 
 Scores = Mapping[str, float]
 

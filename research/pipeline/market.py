@@ -6,7 +6,7 @@ from typing import Any
 
 from manticscore.pipeline import Pipeline, Stage
 from realtime.runs import StreamJournal
-from research.corpus import PostgresCorpus
+from research.corpus.postgres import PostgresCorpus
 from research.model import assistant
 from research.models import ResearchJob
 from research.pipeline import keeping

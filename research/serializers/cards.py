@@ -10,9 +10,9 @@ from manticscore import errors
 from manticscore.lib import ideas
 from projects.pages import Place
 from realtime.models import StageResult
-from research import summaries
 from research.models import Card
 from research.pipeline.refined import parted
+from research.results import summaries
 from research.serializers import evidence
 from research.serializers.research import MAX_PAGE, text, uuid_or_none
 

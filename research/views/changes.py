@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from accounts.http import AuthenticatedRequest
 from manticscore import errors
 from projects.models import Project
-from research import history
+from research.results import history
 
 
 class ProjectChangesView(APIView):

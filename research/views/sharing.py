@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 from accounts import ratelimits
 from accounts.http import AuthenticatedRequest
 from projects import clips
-from research import report
 from research.actions import sharing
+from research.results import report
 from research.views.research import find
 
 

@@ -11,9 +11,9 @@ from accounts import ratelimits
 from accounts.http import AuthenticatedRequest
 from manticscore import errors
 from projects.views import validated
-from research import differing, statistics
 from research.actions import sharing
 from research.models import ResearchJob
+from research.results import differing, statistics
 from research.serializers import research as shapes
 from research.views.research import find
 

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from manticscore.lib import scratchdb
 from manticscore.settings import BASE_DIR, DATABASES
-from research import catalogue, evaluation
+from research import evaluation
+from research.corpus import catalogue
 from research.evaluation import BadInput, Case, Outcome, Run
 from research.management.commands import evaluate
 from tests.helpers.llm_analyst import work

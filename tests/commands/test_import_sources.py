@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from research import indexing, spaces
+from research.corpus import indexing, spaces
 from research.models import CorpusState, Passage, Source
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from manticscore.clients.fetch import fetcher as fetching
-from research import indexing
+from research.corpus import indexing
 from research.models import Source
 from tests.helpers import sites
 from tests.helpers.sites import Site, answer

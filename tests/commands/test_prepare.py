@@ -7,7 +7,7 @@ import io
 import pytest
 from django.core.management import call_command
 
-from research import catalogue
+from research.corpus import catalogue
 from research.models import CorpusState, Source
 
 pytestmark = pytest.mark.django_db

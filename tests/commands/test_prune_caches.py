@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import ModelCall
-from research import importing, indexing
+from research.corpus import importing, indexing
 from research.models import CorpusState, Evidence, Source, Term
 from tests import factories
 

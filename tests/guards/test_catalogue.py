@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 
-from research import catalogue, importing, spaces
 from research.analyst import text as texts
+from research.corpus import catalogue, importing, spaces
 
 HEAD, *ROWS = (json.loads(line) for line in catalogue.FILE.read_text(encoding="utf-8").splitlines())
 FIELDS = {"id", "name", "url", "category", "founded", "pricing", "sentences"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from research import indexing
+from research.corpus import indexing
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from cryptography.fernet import Fernet
 from psycopg import sql
 
 from manticscore import embedded_postgres
-from research import catalogue
+from research.corpus import catalogue
 
 PATIENCE = 30.0  # seconds; only a failing test waits so long
 CATEGORIES = {"recipes-and-meal-planning", "food-and-grocery-delivery", "habit-tracking", "task-management"}

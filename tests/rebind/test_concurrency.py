@@ -18,9 +18,9 @@ from manticscore.pipeline import Output, Pipeline, Report
 from realtime import publish, runs
 from realtime.events import ProgressEvent
 from realtime.models import Event, Stream
-from research import catalogue, importing, indexing
 from research.actions import research
 from research.actions.research import Question
+from research.corpus import catalogue, importing, indexing
 from research.models import Evidence, ResearchJob
 from research.pipeline.context import MarketContext
 from research.pipeline.stages.persist import Persist

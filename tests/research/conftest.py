@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.db.models import Model
 
 from manticscore.clients.embeddings import WeightsUnavailable, installed_directory
-from research import catalogue, importing, indexing, spaces
+from research.corpus import catalogue, importing, indexing, spaces
 from research.models import CorpusState, EmbeddingSpace, Passage, Source, Term
 from tests.helpers.fitting import without_background
 

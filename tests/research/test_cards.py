@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from research.importing import Record
+from research.corpus.importing import Record
 from research.models import ResearchJob
 from research.schemas import Interpretation
 from research.tasks import run_research

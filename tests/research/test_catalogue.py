@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from manticscore.clients.embeddings import MiniLM
-from research import catalogue, indexing, spaces
 from research.analyst.documents import Vector
+from research.corpus import catalogue, indexing, spaces
 from research.models import CorpusState, Passage, Source
 
 pytestmark = pytest.mark.django_db

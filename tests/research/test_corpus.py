@@ -9,11 +9,11 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from manticscore.pipeline import Transient
-from research import importing, indexing, spaces
 from research.analyst import lexical
 from research.analyst.documents import Vector
-from research.corpus import PostgresCorpus
-from research.importing import Record
+from research.corpus import importing, indexing, spaces
+from research.corpus.importing import Record
+from research.corpus.postgres import PostgresCorpus
 from research.models import CorpusState, Source
 from tests.helpers.meanwhile import before
 

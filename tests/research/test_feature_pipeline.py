@@ -16,9 +16,10 @@ from realtime import runs
 from realtime.events import MAX_EVENT_BYTES
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
-from research import indexing, pruning
+from research import pruning
 from research.analyst.deep import proof
-from research.importing import Record
+from research.corpus import indexing
+from research.corpus.importing import Record
 from research.models import FeatureEvidence, FeatureResearchJob, Source
 from research.pipeline import features, keeping
 from research.pipeline.featurecontext import FeatureContext

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from research import importing, indexing
 from research.analyst import text as texts
-from research.importing import BadRecord, Record
+from research.corpus import importing, indexing
+from research.corpus.importing import BadRecord, Record
 from research.models import Passage, Source
 from tests.helpers import installation
 from tests.helpers.threads import at_once

@@ -14,9 +14,9 @@ from django.conf import LazySettings
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from research import importing, indexing, spaces
 from research.analyst import text as texts
 from research.analyst.documents import Vector
+from research.corpus import importing, indexing, spaces
 from research.models import CorpusState, EmbeddingSpace, Passage, Source, Term
 
 pytestmark = pytest.mark.django_db

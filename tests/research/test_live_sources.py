@@ -18,10 +18,11 @@ from manticscore.clients.fetch import fetcher as fetching
 from manticscore.clients.websearch import Found
 from realtime import runs
 from realtime.models import Event
-from research import importing, indexing, livesources
-from research.corpus import PostgresCorpus
+from research.corpus import importing, indexing
+from research.corpus.postgres import PostgresCorpus
 from research.models import CorpusState, Evidence, ResearchJob, Source, Term
 from research.pipeline import market
+from research.web import livesources
 from tests import factories
 from tests.helpers import sites
 from tests.helpers.sites import Site, answer
@@ -246,7 +247,7 @@ def test_a_defect_in_one_source_is_a_note(
 
     web.pages["/a"] = page("Platewise")
     search("/a")
-    monkeypatch.setattr(f"research.livesources.{part}", broken)
+    monkeypatch.setattr(f"research.web.livesources.{part}", broken)
     found = searched(execute())
     assert {(note["source"], note["problem"]) for note in found["notes"]} == set(told["notes"])
     assert (found["live_pages"], found["known_pages"]) == (told["live_pages"], told["known_pages"])

@@ -18,8 +18,8 @@ from accounts.models import ModelCall, Principal
 from manticscore.pipeline import Report
 from realtime import runs
 from realtime.models import Event, StageResult
-from research import importing, indexing
-from research.importing import Record
+from research.corpus import importing, indexing
+from research.corpus.importing import Record
 from research.model import prompts
 from research.models import ResearchJob, Source
 from research.pipeline import market

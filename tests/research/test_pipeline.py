@@ -16,9 +16,9 @@ from manticscore.pipeline import Output, Pipeline, Report, Stage, Superseded
 from realtime import runs
 from realtime.models import StageResult, Stream
 from realtime.runs import StreamJournal
-from research import importing, indexing
 from research.analyst import judging, quotes
-from research.importing import Record
+from research.corpus import importing, indexing
+from research.corpus.importing import Record
 from research.models import Evidence, ResearchJob, Source
 from research.pipeline import keeping, market
 from research.pipeline.context import MarketContext

@@ -17,7 +17,7 @@ from realtime.models import Event, Stream
 from research.actions import research, retrying
 from research.actions.research import Identical, Question
 from research.actions.retrying import REFUNDED, SECTIONS, STAGES
-from research.importing import Record
+from research.corpus.importing import Record
 from research.models import ResearchJob
 from research.pipeline import market
 from research.tasks import run_research

@@ -16,7 +16,8 @@ from projects import actions, indexing
 from projects.models import Project
 from realtime import runs
 from realtime.models import Event, Stream
-from research import importing, seeding
+from research import seeding
+from research.corpus import importing
 from research.models import ResearchJob
 from research.pipeline import market
 from research.tasks import seed_project

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 
 from manticscore.clients import embeddings
 from manticscore.clients.embeddings import MiniLM, WeightsUnavailable
-from research import spaces
+from research.corpus import spaces
 from research.models import EmbeddingSpace
 
 QUICK_START = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]

@@ -38,7 +38,7 @@ from manticscore.benchmarks.private_redis import NoRedis, private_redis
 from manticscore.benchmarks.server import ServerFailed, running
 from manticscore.benchmarks.systems import Place
 from manticscore.lib.scratchdb import conninfo, scratch_database
-from research import catalogue
+from research.corpus import catalogue
 
 INTERRUPTED = 130
 WIDTH = 120  # characters of the table

@@ -16,7 +16,8 @@ from rich.progress import Progress
 from rich.table import Column, Table
 
 from manticscore.lib.scratchdb import scratch_database
-from research import catalogue, evaluation, indexing
+from research import evaluation
+from research.corpus import catalogue, indexing
 from research.evaluation import BadInput, Case, Outcome, Summary
 
 SHOWN = 5

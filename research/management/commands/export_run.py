@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
-from research import exporting
 from research.models import ResearchJob
+from research.results import exporting
 
 
 class Command(BaseCommand):

@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from research import importing, indexing, urlimport, urllists
+from research.corpus import importing, indexing
+from research.web import urlimport, urllists
 
 SHOWN_ERRORS = 20
 MAX_ORIGIN = 40  # characters that Source.origin holds

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from manticscore import locks
-from research import catalogue
+from research.corpus import catalogue
 
 
 class Command(BaseCommand):

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.pruning import delete_in_batches
-from research import indexing, pruning
+from research import pruning
+from research.corpus import indexing
 
 
 class Command(BaseCommand):

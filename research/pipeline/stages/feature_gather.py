@@ -6,13 +6,14 @@ from typing import Any
 from pgvector.django import CosineDistance
 
 from manticscore.pipeline import Output, Report
-from research import livesources, spaces
 from research.analyst import lexical, ranking
 from research.analyst.deep.findings import Wanted
 from research.analyst.documents import Vector
-from research.corpus import PostgresCorpus
+from research.corpus import spaces
+from research.corpus.postgres import PostgresCorpus
 from research.models import Source
 from research.pipeline.featurecontext import FeatureContext, Gathered, Scores
+from research.web import livesources
 
 MARKET = 40  # sources near the idea, which are read for every feature
 PER_FEATURE = 30

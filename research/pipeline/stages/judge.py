@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from manticscore.pipeline import Output, Report
-from research import spaces
 from research.analyst import judging
 from research.analyst.judging import Judgement
+from research.corpus import spaces
 from research.pipeline.context import MarketContext
 
 

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 
 from manticscore.pipeline import Output, Report
-from research import background, livesources, spaces
+from research import background
 from research.analyst import lexical, ranking
 from research.analyst.documents import Vector
-from research.corpus import PostgresCorpus
-from research.livesources import Gathered
+from research.corpus import spaces
+from research.corpus.postgres import PostgresCorpus
 from research.pipeline.context import MarketContext
+from research.web import livesources
+from research.web.livesources import Gathered
 
 KEPT = 60  # documents that go on to the judge
 

@@ -13,7 +13,7 @@ import pytest
 from buildgraphs import findings, gathering
 from manticscore.lib.ideas import key
 from realtime import runs
-from research import importing, indexing
+from research.corpus import importing, indexing
 from research.models import ResearchJob
 from research.pipeline import market
 from tests import factories

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.core.cache import cache
 
 from accounts import ratelimits
-from research import statistics
+from research.results import statistics
 from tests import factories
 from tests.helpers.landscapes import feature, finished, gap, landscape, player, quote
 from tests.helpers.people import Person

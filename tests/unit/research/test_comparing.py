@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from research import comparing, differing
+from research.results import comparing, differing
 from tests.helpers.landscapes import landscape, player
 
 

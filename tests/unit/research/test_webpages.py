@@ -10,9 +10,9 @@ import pytest
 
 from manticscore.clients.extraction import Extracted
 from manticscore.clients.fetch import Page
-from research import webpages
 from research.analyst import text as texts
-from research.importing import Record
+from research.corpus.importing import Record
+from research.web import webpages
 
 STORY = (
     "Mealie is a recipe manager for families that plans the meals of the week. It imports recipes from any"

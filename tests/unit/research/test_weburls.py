@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manticscore.lib import storable
-from research import weburls
+from research.web import weburls
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import Any
 
 from projects.models import Project
 from realtime.topics import Channel
-from research import artifacts
 from research.models import FeatureResearchJob, ResearchJob
+from research.results import artifacts
 
 COMPETITORS = 5
 FEATURES = 8

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from manticscore.typesetting import documents
-from research import artifacts, snapshots
-from research.artifacts import Row
 from research.models import ResearchJob
+from research.results import artifacts, snapshots
+from research.results.artifacts import Row
 
 TEMPLATE = "research/report.typ"
 QUOTES = 2  # of a row

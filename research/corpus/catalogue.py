@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from django.db import transaction
 
-from research import importing, indexing, spaces
 from research.analyst.documents import Vector
+from research.corpus import importing, indexing, spaces
 from research.models import CorpusState, EmbeddingSpace, Passage, Source
 
 ORIGIN = "catalogue"
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 FILE = DATA / "catalogue.jsonl"
 VECTORS = DATA / "catalogue.npz"
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from research import artifacts
-from research.artifacts import Artifact, Row
+from research.results import artifacts
+from research.results.artifacts import Artifact, Row
 
 MOVED = 0.1  # in threat or opportunity, from 0 to 1: less is noise
 

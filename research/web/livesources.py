@@ -21,12 +21,13 @@ from manticscore import errors
 from manticscore.clients import lookups, websearch
 from manticscore.clients.websearch import Found
 from manticscore.pipeline import defects_as_errors
-from research import importing, indexing, pagereader, webpages, weburls
 from research.analyst import lexical
 from research.analyst import text as texts
-from research.importing import Record
+from research.corpus import importing, indexing
+from research.corpus.importing import Record
 from research.models import Source
-from research.pagereader import Reading
+from research.web import pagereader, webpages, weburls
+from research.web.pagereader import Reading
 
 ORIGIN = "live"
 QUESTIONS = 3

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from manticscore.lib import ideas
 from projects.clips import Snapshot
-from research import artifacts, summaries
-from research.artifacts import Row
 from research.models import ResearchJob
+from research.results import artifacts, summaries
+from research.results.artifacts import Row
 
 Block = dict[str, Any]
 

@@ -11,8 +11,8 @@ from defusedxml import DefusedXmlException, ElementTree
 from manticscore.clients import fetch
 from manticscore.clients.fetch import BadContent, FetchError, Limits
 from manticscore.clients.fetch.content import gunzip
-from research import weburls
-from research.importing import BadRecord
+from research.corpus.importing import BadRecord
+from research.web import weburls
 
 MAX_URLS = 50_000  # what the protocol allows one sitemap
 MAX_SITEMAPS = 50  # of one index

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from research import comparing, rechecking
+from research import rechecking
 from research.models import FeatureResearchJob, Quoted, ResearchJob
+from research.results import comparing
 from research.serializers import evidence as evidence_shapes
 
 NEWEST = ("-created_at", "-pk")

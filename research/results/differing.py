@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from research import comparing
-from research.artifacts import Artifact, Row
+from research.results import comparing
+from research.results.artifacts import Artifact, Row
 
 # Of a row these are compared. What its evidence says is told beside.
 COMPARED = {

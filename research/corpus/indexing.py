@@ -10,9 +10,9 @@ from django.db import connection, reset_queries, transaction
 from django.db.models import Avg, Count, F, Func, IntegerField, QuerySet
 
 from manticscore import locks
-from research import spaces
 from research.analyst import text as texts
 from research.analyst.documents import Embed, Vector
+from research.corpus import spaces
 from research.models import CorpusState, EmbeddingSpace, Passage, Source, Term
 
 LEAD_WORDS = 60
@@ -171,7 +171,7 @@ def sample(content: Sequence[str]) -> list[str]:
 
 def leads_of_background(content: Sequence[str]) -> list[str]:
     """The catalogue's products are told by the same words, so they help to learn which belong together."""
-    from research import catalogue  # it is stored and indexed through this module
+    from research.corpus import catalogue
 
     known = set(content)
     leads = [lead(record.name, record.text) for record in catalogue.records()]

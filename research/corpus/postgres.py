@@ -12,9 +12,9 @@ from django.db.models import Count
 from pgvector.django import CosineDistance
 
 from manticscore.pipeline import Transient
-from research import spaces
 from research.analyst import lexical
 from research.analyst.documents import Document, Hit, Passage, Pool, Vector
+from research.corpus import spaces
 from research.models import CorpusState, Source, Term
 from research.models.source import DIMENSIONS
 

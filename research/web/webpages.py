@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from manticscore.clients.extraction import Extracted
 from manticscore.clients.fetch import Page
 from manticscore.lib import storable
-from research import importing, weburls
 from research.analyst import text as texts
-from research.importing import Record
-from research.pagereader import Reading
+from research.corpus import importing
+from research.corpus.importing import Record
+from research.web import weburls
+from research.web.pagereader import Reading
 
 MAX_TEXT = 6000  # characters kept; a page that says more repeats itself, and every sentence is embedded
 MIN_WORDS = 40

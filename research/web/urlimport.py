@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from django.db.models.functions import Now
 
-from research import livesources, pagereader, webpages, weburls
-from research.importing import BadRecord, Record, Tally
+from research.corpus.importing import BadRecord, Record, Tally
 from research.models import Source
-from research.urllists import Line
+from research.web import livesources, pagereader, webpages, weburls
+from research.web.urllists import Line
 
 STEP = pagereader.AT_ONCE  # pages stored in one transaction: an interrupted import loses no more
 LEFT = "left for the next run: the budget is used up"

@@ -1,0 +1,1 @@
+"""The web: search results, pages and lists of addresses become sources."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from buildgraphs import plansheet, serializers, vocabulary
+from buildgraphs import issues, plansheet, serializers, vocabulary
 from buildgraphs.models import BuildNode
 from buildgraphs.reading import Reading
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet may take for a formula, at the start of a cell or of a line in it; full-width signs too.
+FORMULA = re.compile(
+    r"(?:^|(?<=[\n\v\f\r\x85\u2028\u2029]))(?=[^\S\r\n]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r])"
+)
+HEADINGS = frozenset({"name", "Title", "Parent issue", "Summary"})  # columns of one line
+# What begins a block of Markdown at the start of a line.
+BLOCK = re.compile(r"^(\d*)(?=[#>+*=~|_.)-])")
 
 Lines = Sequence[BuildNode]
 
@@ -34,8 +41,7 @@ def export(reading: Reading, name: str, *, top_level_only: bool = False) -> File
 
 
 def markdown(reading: Reading, nodes: Lines) -> bytes:
-    title = " ".join(reading.graph.stream.title.split())
-    parts = [f"# {title}", *(section(reading, node) for node in nodes)]
+    parts = [f"# {inline(reading.graph.stream.title)}", *(section(reading, node) for node in nodes)]
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -45,9 +51,9 @@ def section(reading: Reading, node: BuildNode) -> str:
     keys = {each.pk: each.node_key for each in reading.nodes}
     needs = ", ".join(f"`{keys[each]}`" for each in reading.needs.get(node.pk, []))
     lines = [
-        f"{'#' * min(node.depth + 2, 6)} {node.name}",
+        f"{'#' * min(node.depth + 2, 6)} {inline(node.name)}",
         ", ".join(facts) + (f", after {needs}" if needs else ""),
-        node.description,
+        inline(node.description),
         bullets("Constraints", node.spec["constraints"], "-"),
         bullets("Acceptance criteria", node.spec["acceptance_criteria"], f"- [{done}]"),
         bullets("Tests", node.spec["test_checklist"], f"- [{done}]"),
@@ -56,8 +62,14 @@ def section(reading: Reading, node: BuildNode) -> str:
     return "\n\n".join(line for line in lines if line)
 
 
+def inline(text: str) -> str:
+    """Text of strangers as Markdown in one line: neither HTML, nor a link, nor the start of a block."""
+    plain = issues.plain(text.replace("\\", "\\\\"))
+    return BLOCK.sub(r"\1\\", plain)
+
+
 def bullets(title: str, lines: Iterable[str], mark: str) -> str:
-    found = [f"{mark} {line}" for line in lines]
+    found = [f"{mark} {inline(line)}" for line in lines]
     return "\n".join([f"**{title}**", "", *found]) if found else ""
 
 
@@ -74,12 +86,14 @@ def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(found[0]) if found else [], lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in found)
+    writer.writerows({name: cell(name, value) for name, value in row.items()} for row in found)
     return out.getvalue().encode("utf-8-sig")
 
 
-def cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+def cell(column: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return FORMULA.sub("'", " ".join(value.split()) if column in HEADINGS else value)
 
 
 def as_csv(reading: Reading, nodes: Lines) -> bytes:
@@ -137,9 +151,9 @@ def jira(reading: Reading, nodes: Lines) -> bytes:
 
 
 def ticket(node: BuildNode) -> str:
-    """A description that can be worked from."""
+    """A description that can be worked from. Its lists have stars, for a dash could begin a formula."""
     lists = (("Acceptance criteria", "acceptance_criteria"), ("Tests", "test_checklist"))
-    parts = ["\n".join([f"{title}:", *(f"- {line}" for line in node.spec[name])]) for title, name in lists]
+    parts = ["\n".join([f"{title}:", *(f"* {line}" for line in node.spec[name])]) for title, name in lists]
     return "\n\n".join([node.description, *parts])
 
 

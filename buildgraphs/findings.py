@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import count
 from typing import Any
 
+from buildgraphs import wording
 from buildgraphs.schemas import Feature, Material, Statement
 from manticscore.lib import ideas
 from manticscore.lib.stemvectors import vector
-from manticscore.lib.words import stems
+from manticscore.lib.words import content_words, stems
 
 MAX_LABEL = 120
 MAX_STATEMENTS = 8  # kept of each kind for one feature
@@ -30,11 +32,16 @@ def distinct(chosen: Iterable[Row]) -> list[Row]:
     first: dict[str, Row] = {}
     for row in chosen:
         first.setdefault(ideas.key(row["label"]), row)
+    given = {row["id"] for row in first.values()}
     by_id: dict[str, Row] = {}
     for row in first.values():
-        own = row["id"] if row["id"] and row["id"] not in by_id else f"{row['id']}#{len(by_id) + 1}"
+        own = row["id"] if row["id"] and row["id"] not in by_id else fresh(row["id"], {*given, *by_id})
         by_id[own] = {**row, "id": own}
     return list(by_id.values())
+
+
+def fresh(base: str, taken: Set[str]) -> str:
+    return next(name for name in (f"{base}#{number}" for number in count(2)) if name not in taken)
 
 
 def audience(markets: Artifacts) -> str:
@@ -107,10 +114,19 @@ def complaints(row: Row, markets: Artifacts) -> Iterator[Statement]:
             yield from (
                 statement(q, origin) for q in gap["evidence"] if q["role"] in ("complaint", "absence")
             )
-        told = set(stems(row["label"]))
         for signal in artifact["signals"]:
-            if signal["kind"] == "complaint" and told and told <= set(stems(signal["text"])):
+            if signal["kind"] == "complaint" and speaks_of(signal["text"], row["label"]):
                 yield from (statement(quote, origin) for quote in signal["evidence"])
+
+
+def speaks_of(text: str, label: str) -> bool:
+    """Whether a text has all the words of a label. Where that is one word only, a stem would be too little:
+    what is said of books is not said of bookings.
+    """
+    told = content_words(label)
+    if len(told) == 1:
+        return wording.singular(told[0]) in map(wording.singular, content_words(text))
+    return bool(told) and set(stems(label)) <= set(stems(text))
 
 
 def statement(quote: Row, origin: str) -> Statement:

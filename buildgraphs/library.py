@@ -1,10 +1,13 @@
 """The library of feature archetypes: how features of a kind are usually taken apart.
 
-One TOML file a kind under `archetypes/`. Texts hold {feature} and {audience}, which a plan fills in.
+One TOML file a kind under `archetypes/`. Texts hold {feature} and {audience}, which a plan fills in. Its
+vocabulary has `words`, which recognise the kind in every inflection, `whole` words, which do so only as they
+are written ("rating" is not "rates"), and `phrases` of two words, which tell more than either.
 """
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from buildgraphs.schemas import Effort
-from manticscore.lib.words import stems
+from manticscore.lib.words import content_words, stem, stems
 
 DIRECTORY = Path(__file__).resolve().parent / "archetypes"
 TEXTS = ("constraints", "criteria", "tests", "unknowns", "touches", "needs")
@@ -21,7 +24,12 @@ TEXTS = ("constraints", "criteria", "tests", "unknowns", "touches", "needs")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of work; one with steps is taken apart further when it is expanded."""
+    """A piece of work; one with steps is taken apart further when it is expanded.
+
+    With `when` it belongs only to features whose label holds one of those stems; with `unless` only to those
+    whose label holds none of those, or one of `when` too. `main` is the part that what is said of the whole
+    feature belongs to; without one it is the first.
+    """
 
     key: str
     name: str
@@ -33,16 +41,31 @@ class Part:
     unknowns: tuple[str, ...]
     touches: tuple[str, ...]
     needs: tuple[str, ...]
+    when: frozenset[str]
+    unless: frozenset[str]
+    main: bool
     steps: tuple[Part, ...]
+
+    def belongs_to(self, label: str) -> bool:
+        found = set(stems(label))
+        if self.unless:
+            return bool(self.when & found) or not self.unless & found
+        return not self.when or bool(self.when & found)
 
 
 @dataclass(frozen=True, slots=True)
 class Archetype:
-    """A kind of feature. `after` names kinds that are built before it where both are chosen."""
+    """A kind of feature. `after` names kinds that are built before it where both are chosen.
+
+    `head` says what a feature of the kind gives. `weight` is what its vocabulary counts for: that of nearly
+    everything that can be kept says less of a feature than "import".
+    """
 
     key: str
     label: str
-    stems: tuple[str, ...]
+    head: str
+    vocabulary: tuple[str, ...]
+    weight: float
     touches: tuple[str, ...]
     after: tuple[str, ...]
     general: bool
@@ -60,12 +83,32 @@ def read(path: Path) -> Archetype:
     return Archetype(
         key=path.stem,
         label=table["label"],
-        stems=tuple(stems(f"{table['label']} {table['words']}")),
+        head=table["head"],
+        vocabulary=vocabulary(table),
+        weight=table.get("weight", 1.0),
         touches=tuple(table["touches"]),
         after=tuple(table.get("after", ())),
         general=table.get("general", False),
         parts=tuple(part(each) for each in table["parts"]),
     )
+
+
+def vocabulary(table: Mapping[str, Any]) -> tuple[str, ...]:
+    whole = (whole_word(word) for word in table.get("whole", "").split())
+    phrases = (" ".join(stems(phrase)) for phrase in table.get("phrases", ()))
+    return tuple(dict.fromkeys([*stems(table.get("words", "")), *whole, *phrases]))
+
+
+def terms(text: str) -> list[str]:
+    """What of a text can stand in a vocabulary: stems, whole words, and pairs of neighbouring stems."""
+    found = content_words(text)
+    single = [stem(word) for word in found]
+    pairs = [f"{first} {second}" for first, second in itertools.pairwise(single)]
+    return [*single, *map(whole_word, found), *pairs]
+
+
+def whole_word(word: str) -> str:
+    return f"={word}"
 
 
 def part(table: Mapping[str, Any]) -> Part:
@@ -74,6 +117,9 @@ def part(table: Mapping[str, Any]) -> Part:
         name=table["name"],
         objective=table["objective"],
         effort=table["effort"],
+        when=frozenset(stems(table.get("when", ""))),
+        unless=frozenset(stems(table.get("unless", ""))),
+        main=table.get("main", False),
         steps=tuple(part(step) for step in table.get("steps", ())),
         **{name: tuple(table.get(name, ())) for name in TEXTS},
     )
@@ -82,6 +128,11 @@ def part(table: Mapping[str, Any]) -> Part:
 def general() -> Archetype:
     """The kind that fits a feature of which nothing else is known."""
     return next(archetype for archetype in archetypes().values() if archetype.general)
+
+
+def parts_of(archetype: Archetype, label: str) -> tuple[Part, ...]:
+    """The parts that a feature of that name is taken apart into."""
+    return tuple(each for each in archetype.parts if each.belongs_to(label))
 
 
 def find(archetype: Archetype, place: str) -> Part:

@@ -6,10 +6,12 @@ finds what it made before, and two plans can be compared.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from buildgraphs import library, matching, prompts, rules
+from buildgraphs import library, ordering, prompts, rules, wording
 from buildgraphs.library import Part
 from buildgraphs.matching import Match
 from buildgraphs.ordering import Root
@@ -18,46 +20,105 @@ from manticscore.lib.ideas import clean, shortened
 from manticscore.lib.words import stems
 
 MAX_STATEMENTS = 3  # that become criteria of one node
+MAX_ASIDE = 2  # that are told as something to bear in mind
 MAX_QUOTE = 240
-LONG_LABEL = 3  # words, beyond which a label is put into quotation marks
+LONG_LABEL = 5  # words, beyond which a label is put into quotation marks
+GENERIC = 3  # parts among which a word that stands in so many tells nothing
+# Words that stand in what is said of every product, and so say nothing of where it belongs.
+TELLING_NOTHING = frozenset(
+    stems(
+        "add app change create data feature file give keep list manage new open read record see show text"
+        " time user way web work"
+    )
+)
+FIELD = re.compile(r"\{(audience|feature|quote|source)\}")
+
+CRITERION = "{feature} does at least what {source} states: {quote}"
+PROOF = "Show with sample data that {feature} does what {source} states: {quote}"
+COMPLAINT = "Avoid what is said against {source}: {quote}"
+ASIDE = "Bear in mind, without copying it, what is said of {source}: {quote}"
+UNRECOGNISED = "What exactly {feature} does is not described; nothing like it is known."
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the texts of a branch are filled with."""
+    """What the texts of a branch are filled with. `needs` names the features that this one stands on."""
 
     material: Material
     feature: Feature
     match: Match
+    needs: tuple[str, ...]
 
-    def fill(self, text: str) -> str:
-        """One pass, so that words in braces inside a feature's label stay as they are."""
-        before, *after = text.replace("{audience}", self.material.audience).split("{feature}")
-        term = name_in_text(self.feature.label)
-        filled = before + "".join(term + piece for piece in after)
-        return recased(filled, str.upper)
+    @property
+    def term(self) -> str:
+        return name_in_text(self.feature.label)
+
+    def fill(self, text: str, said: Statement | None = None) -> str:
+        """The template filled in one pass: what is put in is never a template itself."""
+        values = {"audience": self.material.audience, "feature": self.term}
+        if said is not None:
+            values |= {"source": said.source, "quote": f'"{shortened(clean(said.text), MAX_QUOTE)}"'}
+        return recased(FIELD.sub(lambda field: values[field[1]], text), str.upper)
 
     def filled(self, texts: Sequence[str]) -> list[str]:
         return [self.fill(text) for text in texts]
 
+    def parts_at(self, place: str) -> tuple[Part, ...]:
+        """The parts of the feature (place ""), or the steps of one of them."""
+        kind = self.match.archetype
+        return library.find(kind, place).steps if place else library.parts_of(kind, self.feature.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What sources say that concerns one place of a feature."""
+
+    statements: tuple[Statement, ...] = ()
+    complaints: tuple[Statement, ...] = ()
+
+    @property
+    def shown(self) -> list[Statement]:
+        """What others do, and so is to be reached."""
+        return [each for each in self.statements if wording.states_behaviour(each.text)][:MAX_STATEMENTS]
+
+    @property
+    def aside(self) -> list[Statement]:
+        """Slogans, limits and faults, which are no example to follow."""
+        return [each for each in self.statements if not wording.states_behaviour(each.text)][:MAX_ASIDE]
+
 
 def name_in_text(label: str) -> str:
-    """A label inside a sentence."""
-    words = label.split()
-    if len(words) > LONG_LABEL:
-        return f'"{label}"'
-    return label if label[1:2].isupper() else recased(label, str.lower)
+    """A label inside a sentence. One in the plural stands there as a name, since all templates speak of one.
+
+    So does one with capitals after its first word, as "Google Calendar sync".
+    """
+    phrase = wording.noun_phrase(label)
+    if len(phrase.split()) > LONG_LABEL:
+        return f'"{phrase}"'
+    is_name = wording.is_plural(phrase) or any(word[:1].isupper() for word in phrase.split()[1:])
+    return recased(phrase, str.upper if is_name else str.lower)
 
 
 def recased(text: str, change: Callable[[str], str]) -> str:
-    """The text with its first letter changed, unless that would become two, as a German sharp s."""
+    """The text with its first letter changed, unless that would become two, as a German sharp s.
+
+    Nor is it changed before another capital: "iOS" and "PDF" are written as they are.
+    """
     first = change(text[:1])
-    return first + text[1:] if len(first) == 1 else text
+    return text if text[1:2].isupper() or len(first) != 1 else first + text[1:]
 
 
 def branch(material: Material, root: Root) -> list[Draft]:
     """The nodes of a feature as they are at first: the feature, then its parts."""
-    return branch_of(Setting(material, root.feature, root.match), root)
+    return branch_of(Setting(material, root.feature, root.match, needed(material, root)), root)
+
+
+def needed(material: Material, root: Root) -> tuple[str, ...]:
+    """Labels of the features that a root needs."""
+    if not root.needs:
+        return ()
+    labels = {each.key: each.feature.label for each in ordering.roots(material)}
+    return tuple(recased(labels[key], str.upper) for key in root.needs)
 
 
 def branch_of(setting: Setting, root: Root) -> list[Draft]:
@@ -84,61 +145,80 @@ def redraft(material: Material, feature_id: str, archetype: str, key: str, part:
 
 def setting_of(material: Material, feature_id: str, archetype: str) -> Setting:
     """The kind is the one the graph was planned with, also where other words would say another today."""
-    feature = material.feature(feature_id)
-    match = replace(matching.match(feature), archetype=library.archetypes()[archetype])
-    return Setting(material, feature, match)
+    root = next(each for each in ordering.roots(material) if each.feature.id == feature_id)
+    match = replace(root.match, archetype=library.archetypes()[archetype])
+    return Setting(material, root.feature, match, needed(material, root))
 
 
 def children(setting: Setting, parent_key: str, place: str) -> list[Draft]:
     """The drafts directly below a feature (place "") or one of its parts."""
-    archetype = setting.match.archetype
-    parts = library.find(archetype, place).steps if place else archetype.parts
-    shared = statements_at(setting, place)
+    parts = setting.parts_at(place)
+    hands = said_at(setting, place)
     drafts = [
-        draft(setting, part, number, parent_key, place, own)
-        for number, (part, own) in enumerate(zip(parts, dealt(parts, shared), strict=True))
+        draft(setting, part, number, parent_key, place, said)
+        for number, (part, said) in enumerate(zip(parts, hands, strict=True))
     ]
-    return [placed(each, drafts) for each in drafts]
+    return [placed(setting, each, drafts, place) for each in drafts]
 
 
-def statements_at(setting: Setting, place: str) -> list[Statement]:
-    """What sources say that concerns this place of the archetype."""
-    if not place:
-        return distinct(setting.feature.statements)
-    parts = setting.match.archetype.parts
-    own = dealt(parts, distinct(setting.feature.statements))
-    return next(found for part, found in zip(parts, own, strict=True) if part.key == place)
+def said_at(setting: Setting, place: str) -> list[Said]:
+    """For every part of a place what concerns it, of all that sources say of the feature.
+
+    What a part was dealt is dealt on to its steps. A statement that fits none of them goes to the main one,
+    a complaint that fits none concerns all.
+    """
+    parts = setting.parts_at(place)
+    whole = Said(distinct(setting.feature.statements), distinct(setting.feature.complaints))
+    if place:
+        above = setting.parts_at("")
+        whole = next(
+            said for part, said in zip(above, said_at(setting, ""), strict=True) if part.key == place
+        )
+    main = next((place for place, part in enumerate(parts) if part.main), 0)
+    telling = words_of(parts, setting.feature.label)
+    stated: list[list[Statement]] = [[] for _ in parts]
+    blamed: list[list[Statement]] = [[] for _ in parts]
+    for statement in whole.statements:
+        fitting = fits(telling, statement)
+        stated[main if fitting is None else fitting].append(statement)
+    for complaint in whole.complaints:
+        fitting = fits(telling, complaint)
+        for hand in blamed if fitting is None else [blamed[fitting]]:
+            hand.append(complaint)
+    return [Said(tuple(mine), tuple(against)) for mine, against in zip(stated, blamed, strict=True)]
 
 
-def distinct(statements: Sequence[Statement]) -> list[Statement]:
-    return list({" ".join(each.text.split()): each for each in reversed(statements)}.values())[::-1]
+def distinct(statements: Sequence[Statement]) -> tuple[Statement, ...]:
+    return tuple({" ".join(each.text.split()): each for each in reversed(statements)}.values())[::-1]
 
 
-def dealt(parts: Sequence[Part], statements: Sequence[Statement]) -> list[list[Statement]]:
-    """Every statement to the part whose words it shares most; the first part takes what fits none."""
-    hands: list[list[Statement]] = [[] for _ in parts]
-    words = [set(stems(" ".join([part.objective, *part.criteria, *part.tests]))) for part in parts]
-    for statement in statements:
-        said = set(stems(statement.text))
-        hands[max(range(len(parts)), key=lambda place: (len(words[place] & said), -place))].append(statement)
-    return hands
+def words_of(parts: Sequence[Part], label: str) -> list[set[str]]:
+    """The stems by which each part is known from the others; those of the feature's name tell nothing."""
+    texts = [" ".join([part.name, part.objective, *part.criteria, *part.tests]) for part in parts]
+    found = [set(stems(FIELD.sub(" ", text))) for text in texts]
+    common = Counter(stem for each in found for stem in each)
+    generic = {stem for stem, count in common.items() if count >= GENERIC} | set(stems(label))
+    generic |= TELLING_NOTHING
+    return [each - generic for each in found]
 
 
-def draft(
-    setting: Setting, part: Part, number: int, parent_key: str, place: str, statements: Sequence[Statement]
-) -> Draft:
+def fits(telling: Sequence[set[str]], statement: Statement) -> int | None:
+    """The place of the part whose words a statement shares most, the first of equals; None without any."""
+    said = set(stems(statement.text))
+    best = max(range(len(telling)), key=lambda place: (len(telling[place] & said), -place))
+    return best if telling[best] & said else None
+
+
+def draft(setting: Setting, part: Part, number: int, parent_key: str, place: str, said: Said) -> Draft:
     here = f"{place}.{part.key}" if place else part.key
     spec = Spec(
         objective=setting.fill(part.objective),
-        constraints=[*setting.filled(part.constraints), *constraints_from(setting, here)],
+        constraints=constraints(setting, part, place, said),
         acceptance_criteria=[
             *setting.filled(part.criteria),
-            *(criterion(setting, each) for each in statements[:MAX_STATEMENTS]),
+            *(setting.fill(CRITERION, each) for each in said.shown),
         ],
-        test_checklist=[
-            *setting.filled(part.tests),
-            *(proof(setting, each) for each in statements[:MAX_STATEMENTS]),
-        ],
+        test_checklist=[*setting.filled(part.tests), *(setting.fill(PROOF, each) for each in said.shown)],
     )
     return Draft(
         key=f"{parent_key}.{part.key}",
@@ -151,61 +231,55 @@ def draft(
         feature_id=setting.feature.id,
         archetype=setting.match.archetype.key,
         part=here,
-        assessment=assessed(setting, part, len(statements)),
+        assessment=assessed(setting, part, len(said.statements)),
         spec=spec,
         briefing=Briefing(setting.material.idea, (*trail(setting, place), setting.fill(part.name))),
-        needs=tuple(f"{parent_key}.{key}" for key in part.needs),
-        evidence_ids=tuple(each.evidence_id for each in statements),
+        needs=tuple(f"{parent_key}.{key}" for key in needs_of(setting, part, place)),
+        evidence_ids=tuple(each.evidence_id for each in said.statements),
     )
 
 
+def needs_of(setting: Setting, part: Part, place: str) -> list[str]:
+    """Keys of the parts beside it that a part needs, as far as the feature has them."""
+    there = {each.key for each in setting.parts_at(place)}
+    return [key for key in part.needs if key in there]
+
+
+def constraints(setting: Setting, part: Part, place: str, said: Said) -> list[str]:
+    """A part's own, those of the part it belongs to, and what people and research warn of."""
+    above = library.find(setting.match.archetype, place).constraints if place else ()
+    return list(dict.fromkeys([*setting.filled((*above, *part.constraints)), *warnings(setting, said)]))
+
+
+def warnings(setting: Setting, said: Said) -> Iterator[str]:
+    yield from (setting.fill(COMPLAINT, each) for each in said.complaints[:MAX_STATEMENTS])
+    yield from setting.feature.cautions[:MAX_STATEMENTS]
+    yield from (setting.fill(ASIDE, each) for each in said.aside)
+
+
 def assessed(setting: Setting, part: Part, sources: int) -> Assessment:
+    """What the rules say of a part, which is as risky as the riskiest of its steps."""
     unknowns = [*setting.filled(part.unknowns), *unrecognised(setting)]
     touches = rules.touched(part.touches, setting.feature.label)
     recognised = setting.match.is_recognised
-    return rules.assess(touches, part.effort, unknowns, recognised=recognised, sources=sources)
+    own = rules.assess(touches, part.effort, unknowns, recognised=recognised, sources=sources)
+    return rules.with_parts(
+        own, [(setting.fill(step.name), assessed(setting, step, 0)) for step in part.steps]
+    )
 
 
 def unrecognised(setting: Setting) -> list[str]:
-    if setting.match.is_recognised:
-        return []
-    return [
-        f"What exactly {name_in_text(setting.feature.label)} does is not described; nothing like it is known."
-    ]
-
-
-def criterion(setting: Setting, statement: Statement) -> str:
-    term = name_in_text(setting.feature.label)
-    return setting.fill(f"{term} does at least what {statement.source} states: {quoted(statement)}")
-
-
-def proof(setting: Setting, statement: Statement) -> str:
-    term = name_in_text(setting.feature.label)
-    return f"Show with sample data that {term} does what {statement.source} states: {quoted(statement)}"
-
-
-def quoted(statement: Statement) -> str:
-    return f'"{shortened(clean(statement.text), MAX_QUOTE)}"'
-
-
-def constraints_from(setting: Setting, place: str) -> Iterator[str]:
-    """What people complain about elsewhere, and what research warns of: told where work on it begins."""
-    if place != setting.match.archetype.parts[0].key:
-        return
-    for complaint in setting.feature.complaints[:MAX_STATEMENTS]:
-        yield f"Avoid what is said against {complaint.source}: {quoted(complaint)}"
-    yield from setting.feature.cautions[:MAX_STATEMENTS]
+    return [] if setting.match.is_recognised else [setting.fill(UNRECOGNISED)]
 
 
 def head(setting: Setting, root: Root, parts: Sequence[Draft]) -> Draft:
     """The feature itself: what its parts have to give together."""
-    term = name_in_text(setting.feature.label)
-    statements = distinct(setting.feature.statements)
     kind = setting.match.archetype
-    told = [criterion(setting, each) for each in statements[:MAX_STATEMENTS]]
+    said = Said(distinct(setting.feature.statements), distinct(setting.feature.complaints))
+    told = [setting.fill(CRITERION, each) for each in said.shown]
     spec = Spec(
-        objective=f"Give {setting.material.audience} {term}: {listing([part.name for part in parts])}.",
-        constraints=list(constraints_from(setting, kind.parts[0].key)),
+        objective=setting.fill(kind.head),
+        constraints=list(warnings(setting, said)),
         acceptance_criteria=[part.spec.acceptance_criteria[0] for part in parts] + told,
         test_checklist=[part.spec.test_checklist[0] for part in parts],
     )
@@ -213,44 +287,44 @@ def head(setting: Setting, root: Root, parts: Sequence[Draft]) -> Draft:
     touches = rules.touched(kind.touches, setting.feature.label)
     unknowns = list(dict.fromkeys(text for part in parts for text in part.assessment.unknowns))
     recognised = setting.match.is_recognised
-    ruled = rules.assess(touches, efforts, unknowns, recognised=recognised, sources=len(statements))
+    ruled = rules.assess(touches, efforts, unknowns, recognised=recognised, sources=len(said.statements))
     return Draft(
         key=root.key,
         parent_key=None,
         depth=0,
         sort_order=root.sort_order,
-        name=setting.feature.label,
+        name=recased(setting.feature.label, str.upper),
         description=spec.objective,
         node_status="expanded",
         feature_id=setting.feature.id,
         archetype=kind.key,
         part="",
-        assessment=ruled,
+        assessment=rules.with_parts(ruled, [(part.name, part.assessment) for part in parts]),
         spec=spec,
-        briefing=Briefing(setting.material.idea, (setting.feature.label,)),
+        briefing=Briefing(setting.material.idea, tuple(trail(setting, "")), needs=setting.needs),
         needs=root.needs,
-        evidence_ids=tuple(each.evidence_id for each in statements),
+        evidence_ids=tuple(each.evidence_id for each in said.statements),
     )
-
-
-def listing(names: Sequence[str]) -> str:
-    """ "a, b and c", each as it stands inside a sentence."""
-    lowered = [recased(name, str.lower) for name in names]
-    return " and ".join([", ".join(lowered[:-1]), lowered[-1]] if len(lowered) > 1 else lowered)
 
 
 def trail(setting: Setting, place: str) -> list[str]:
     """Names from the feature down to a place."""
     part = [setting.fill(library.find(setting.match.archetype, place).name)] if place else []
-    return [setting.feature.label, *part]
+    return [recased(setting.feature.label, str.upper), *part]
 
 
-def placed(made: Draft, siblings: Sequence[Draft]) -> Draft:
-    """The draft with its prompt, which also tells what belongs to its siblings."""
+def placed(setting: Setting, made: Draft, siblings: Sequence[Draft], place: str) -> Draft:
+    """The draft with its prompt, which also tells what it stands on and what belongs to others.
+
+    Whatever the feature needs, and the part that a step belongs to, is there before it too.
+    """
     names = {each.key: each.name for each in siblings}
-    briefing = replace(
-        made.briefing,
-        needs=tuple(names[key] for key in made.needs if key in names),
-        beside=tuple(name for key, name in names.items() if key != made.key),
-    )
+    above = {part.key: setting.fill(part.name) for part in setting.parts_at("")} if place else {}
+    before = needs_of(setting, library.find(setting.match.archetype, place), "") if place else []
+    needs = (*setting.needs, *(above[key] for key in before), *(names[key] for key in made.needs))
+    others = [
+        *(name for key, name in names.items() if key != made.key),
+        *(name for key, name in above.items() if key != place),
+    ]
+    briefing = replace(made.briefing, needs=needs, beside=tuple(name for name in others if name not in needs))
     return prompts.completed(replace(made, briefing=briefing))

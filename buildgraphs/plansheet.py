@@ -19,11 +19,11 @@ def pdf(reading: Reading, nodes: Sequence[BuildNode]) -> bytes:
 
 def content(reading: Reading, nodes: Sequence[BuildNode]) -> dict[str, Any]:
     return {
-        "title": " ".join(reading.graph.stream.title.split()),
+        "title": one_line(reading.graph.stream.title),
         "nodes": [
             {
                 "depth": node.depth,
-                "name": node.name,
+                "name": one_line(node.name),
                 "key": node.node_key,
                 "description": node.description,
                 "risk": node.risk,
@@ -34,3 +34,7 @@ def content(reading: Reading, nodes: Sequence[BuildNode]) -> dict[str, Any]:
             for node in nodes
         ],
     }
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

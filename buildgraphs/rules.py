@@ -6,6 +6,7 @@ what these rules say and never lower it: see `raised`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -28,12 +29,25 @@ TOUCHES: dict[str, tuple[Risk, str]] = {
 WORDS: dict[str, frozenset[str]] = {
     facet: frozenset(stems(words))
     for facet, words in {
-        "money": "payment pay billing invoice price checkout refund money expense donation debt budget",
-        "authentication": "password login authentication oauth sso passkey credential vault 2fa",
-        "personal data": "profile health medical location face photo contact address family child diary",
-        "external systems": "api integration sync webhook connector email sms federation import",
+        "money": "accounting bank billable billing budget buy cart checkout coupon cost credit currency"
+        " debt deposit discount donation expense fee finance fundraising insurance invoice invoicing money"
+        " mortgage order pay payable payment payout payroll payslip price pricing purchase receipt refund"
+        " reimbursement rent salary sell spending subscription tax transaction vat voucher wage wallet",
+        "authentication": "password login log-in sign-in signin authentication oauth sso ldap saml oidc"
+        " passkey credential secret vault 2fa mfa totp permission encryption decryption",
+        "personal data": "profile health medical patient location face photo contact address family child"
+        " diary journal salary payroll birthday biometric identity message",
+        "external systems": "api integration sync webhook connector email sms federation import google zoom"
+        " website",
     }.items()
 }
+# Uses of those words that touch nothing.
+HARMLESS = re.compile(
+    r"\bin order (?:of|that|to)\b|\b(?:alphabetical|chronological|custom|manual|rank|reading|reverse|sort"
+    r"|sorting) orders?\b|\border(?:ed|ing)? (?:by|of)\b|\b(?:calendar|channel|feed|newsletter|podcast|rss)"
+    r" subscriptions?\b",
+    re.IGNORECASE,
+)
 MANY_TOUCHES = 3
 MANY_UNKNOWNS = 2
 POINTS: dict[Effort, int] = {"small": 1, "medium": 2, "large": 4, "very_large": 8}
@@ -41,7 +55,7 @@ POINTS: dict[Effort, int] = {"small": 1, "medium": 2, "large": 4, "very_large": 
 
 def touched(declared: Iterable[str], words: str) -> tuple[str, ...]:
     """What a node touches, in the order of the table."""
-    found = set(stems(words))
+    found = set(stems(HARMLESS.sub(" ", words)))
     named = {*declared, *(facet for facet, telling in WORDS.items() if telling & found)}
     return tuple(facet for facet in TOUCHES if facet in named)
 
@@ -73,6 +87,20 @@ def risk_of(touches: Sequence[str], unknowns: Sequence[str]) -> tuple[Risk, list
         risk = "yellow"
         reasons.append(f"{len(unknowns)} questions are open")
     return risk, reasons or ["touches nothing sensitive"]
+
+
+def with_parts(whole: Assessment, parts: Sequence[tuple[str, Assessment]]) -> Assessment:
+    """The assessment with the highest risk of the named parts, where that is above its own."""
+    risk = highest(RISKS, [each.risk for _, each in parts])
+    if RISKS.index(risk) <= RISKS.index(whole.risk):
+        return whole
+    told: dict[str, Reason] = {}  # by text, so that what holds for many parts is said of the first
+    for name, part in parts:
+        for reason in part.reasons:
+            if reason.about == "risk" and part.risk == risk:
+                told.setdefault(reason.text, Reason(about="risk", text=f"{name}: {reason.text}"))
+    own = [each for each in whole.reasons if each.about != "risk" or whole.risk != RISKS[0]]
+    return whole.model_copy(update={"risk": risk, "reasons": [*told.values(), *own]})
 
 
 def effort_of(touches: Sequence[str], effort: Effort, unknowns: Sequence[str]) -> tuple[Effort, list[str]]:

@@ -27,6 +27,7 @@ PURE = {
             "readiness",
             "matching",
             "prompts",
+            "wording",
             "issues",
             "summaries",
             "vocabulary",

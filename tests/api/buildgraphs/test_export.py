@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from buildgraphs import plansheet, reading
 from buildgraphs.models import BuildGraph
 from tests import factories
 from tests.helpers.people import Person
@@ -71,6 +72,62 @@ def test_pdf(ada: Person, graph: BuildGraph) -> None:
     answer = export(ada, graph, "format=pdf")
     assert answer["Content-Type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
+
+
+HOSTILE = "x\n# Injected heading\n<script>alert(1)</script> [a](javascript:b) \\[c](d) `e` @f"
+ESCAPED = (
+    "x # Injected heading &lt;script>alert(1)&lt;/script>"
+    " \\[a\\](javascript:b) \\\\\\[c\\](d) \\`e\\` @\u200bf"
+)
+
+
+def test_markdown_holds_no_markup_of_strangers(ada: Person) -> None:
+    graph = factories.planned_graph(ada.principal, "<img src=x onerror=alert(1)>", "Shopping list")
+    node = graph.nodes.get(node_key="shopping-list.model")
+    spec = {
+        **node.spec,
+        "constraints": [HOSTILE],
+        "acceptance_criteria": ["# Not a heading", "1. Not a list"],
+    }
+    graph.nodes.filter(pk=node.pk).update(
+        name=HOSTILE, description="> Not a quote", unknowns=["- [ ] Not a task"], spec=spec
+    )
+    ada.client.patch(f"/build-graphs/{graph.pk}", {"title": "T <b>"})
+    lines = export(ada, graph, "").content.decode().splitlines()
+    assert lines[0] == "# T &lt;b>"
+    assert f"### {ESCAPED}" in lines
+    assert f"- {ESCAPED}" in lines
+    assert "\\> Not a quote" in lines
+    assert {"- [ ] \\# Not a heading", "- [ ] 1\\. Not a list", "- \\- \\[ \\] Not a task"} <= set(lines)
+    assert not any("<" in line for line in lines)
+    assert "# Injected heading" not in [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize(("name", "column"), [("csv", "name"), ("linear", "Title"), ("jira", "Summary")])
+def test_names_are_one_line(ada: Person, graph: BuildGraph, name: str, column: str) -> None:
+    graph.nodes.filter(node_key__in=["shopping-list", "shopping-list.model"]).update(name="a\n b\r\n c")
+    found = [row for row in rows(export(ada, graph, f"format={name}")) if row[column] == "a b c"]
+    assert len(found) == 2
+    assert found[1].get("Parent issue", "a b c") == "a b c"
+
+
+def test_headings_of_a_pdf_are_one_line(ada: Person, graph: BuildGraph) -> None:
+    graph.nodes.update(name="a\nb")
+    told = plansheet.content(reading.read(graph), list(graph.nodes.all()))
+    assert {node["name"] for node in told["nodes"]} == {"a b"}
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", " =", "\t"])
+@pytest.mark.parametrize("name", ["csv", "linear", "jira"])
+def test_no_line_of_a_cell_is_a_formula(ada: Person, graph: BuildGraph, name: str, sign: str) -> None:
+    node = graph.nodes.get(node_key="shopping-list.browsing")
+    spec = {**node.spec, "acceptance_criteria": ["fine", f"{sign}1+1"]}
+    told = f"{sign}1+1\n{sign}2+2\r{sign}3+3"
+    graph.nodes.filter(pk=node.pk).update(name=f"{sign}1+1", description=told, spec=spec)
+    cells = [cell for row in rows(export(ada, graph, f"format={name}")) for cell in row.values()]
+    begun = [line.strip()[:1] for cell in cells for line in cell.splitlines() or [""]]
+    assert not {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"} & set(begun)
+    assert sum("1+1" in cell for cell in cells) >= 2, "nothing is lost"
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x"])

@@ -87,6 +87,21 @@ def test_complaints_come_from_gaps_and_signals() -> None:
     assert found.statements == []
 
 
+@pytest.mark.parametrize(
+    ("label", "text", "speaks"),
+    [
+        ("bookings", "Books go missing", False),
+        ("bookings", "Every second booking gets lost", True),
+        ("meal plans", "Meal planning is slow", True),
+        ("meal plans", "Plans get lost", False),
+        ("!!!", "It is slow", False),
+    ],
+)
+def test_a_complaint_is_about_the_feature(label: str, text: str, speaks: bool) -> None:
+    signals = [{"kind": "complaint", "text": text, "evidence": [quote("e", text)]}]
+    assert bool(gathered(chosen(label), market(signals=signals)).complaints) is speaks
+
+
 def test_a_study_gives_statements_cautions_and_needs() -> None:
     implementations = [{"evidence": [quote("e1", "Plans a week.")]}]
     deep = study(
@@ -111,6 +126,20 @@ def test_equal_features_are_one_and_ids_stay_apart() -> None:
         ("a#2", "Recipes"),
         ("c", "Notes"),
     ]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [["a#3", "a", "a"], ["a", "a", "a#2"], ["a", "a#2", "a"], ["", "", "#2"], ["a", "a", "a", "a#2", "a#3"]],
+)
+def test_no_feature_is_lost_to_its_id(ids: list[str]) -> None:
+    labels = ["Recipes", "Meal plans", "Notes", "Photos", "Tags"][: len(ids)]
+    rows = [chosen(label) | {"id": key} for label, key in zip(labels, ids, strict=True)]
+    found = findings.material("x", rows, [], []).features
+    assert [each.label for each in found] == labels
+    assert len({each.id for each in found}) == len(ids)
+    first = {key: label for label, key in reversed(list(zip(labels, ids, strict=True))) if key}
+    assert {each.id: each.label for each in found}.items() >= first.items(), "the first with an id keeps it"
 
 
 def test_whom_it_is_for() -> None:
@@ -138,6 +167,43 @@ def test_readiness_of_market_research() -> None:
     }  # fmt: skip
     assert [row["label"] for row in readiness.selected(found, 2)] == ["usual", "unsure"]
     assert len(readiness.selected(found, None)) == 4
+
+
+FACETS = [
+    {"text": "recipe box", "type": "core"},
+    {"text": "large families", "type": "audience"},
+]
+
+
+def test_only_what_can_be_built_is_ready() -> None:
+    rows = [
+        feature(label)
+        for label in ("recipe box", "respects privacy", "large families", "plans meals", "writes", "recipes")
+    ]
+    gaps = [
+        {"id": label, "label": label, "status": "gap"}
+        for label in (
+            "made for large families", "open source", "no consent banner",
+            "recipe box together with plans meals", "meal planning", "offline",
+            "offline together with voice control",
+        )
+    ]  # fmt: skip
+    artifact = market(features=rows, gaps=gaps, interpretation={"facets": FACETS})
+    found = readiness.build_readiness(artifact, None)
+    assert [(row["id"], row["label"]) for row in found["phase_1"]] == [
+        ("id of recipe box", "recipes"),
+        ("id of plans meals", "meal planning"),
+        ("offline", "offline"),
+        ("offline together with voice control", "offline together with voice control"),
+    ]
+    assert found["phase_2"] == []
+
+
+def test_a_thing_is_built_in_its_earliest_phase() -> None:
+    gaps = [{"id": "g", "label": "meal plan organizer", "status": "gap"}]
+    rows = [feature("meal plans", in_idea=False)]
+    found = readiness.build_readiness(market(features=rows, gaps=gaps), None)
+    assert [[row["id"] for row in each] for each in found.values()] == [["g"], []]
 
 
 def test_readiness_follows_the_blueprint_where_there_is_one() -> None:

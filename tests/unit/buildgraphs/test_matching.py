@@ -27,6 +27,27 @@ from buildgraphs.schemas import Feature, Statement
         ("Sharing by link", "sharing"),
         ("Automation rules", "automation"),
         ("Bookmarks with tags", "records"),
+        ("Dark mode", "appearance"),
+        ("End-to-end encryption", "encryption"),
+        ("Shared vaults", "encryption"),
+        ("Mobile app", "clients"),
+        ("Offline mode", "offline"),
+        ("Face recognition", "recognition"),
+        ("Heatmaps", "reporting"),
+        ("Map of places", "maps"),
+        ("Multiple languages", "translation"),
+        ("Time tracking", "timers"),
+        ("Audit log", "audit"),
+        ("Billable rates", "payment"),
+        ("Late fees", "payment"),
+        ("Book data", "records"),
+        ("Custom events", "reporting"),
+        ("Google Meet links", "integration"),
+        ("API access", "integration"),
+        ("Password generator", "computation"),
+        ("RSS reader", "transfer"),
+        ("Recipe import from websites", "transfer"),
+        ("Recipe scaling", "computation"),
     ],
 )
 def test_kinds(label: str, kind: str) -> None:
@@ -34,15 +55,30 @@ def test_kinds(label: str, kind: str) -> None:
     assert (found.archetype.key, found.is_recognised) == (kind, True)
 
 
-@pytest.mark.parametrize("label", ["Dark mode", "家族", "!!!", "zzz"])
+@pytest.mark.parametrize("label", ["Cook mode", "家族", "!!!", "zzz"])
 def test_what_is_like_nothing_is_general(label: str) -> None:
     found = matching.match(Feature(id="f", label=label))
-    assert (found.archetype.key, found.is_recognised) == ("records", False)
+    assert (found.archetype.key, found.is_recognised) == ("general", False)
 
 
-def test_what_is_said_decides_between_equals_and_never_alone() -> None:
-    said = Statement(evidence_id="e", source="X", text="Pay an invoice by card.", research_id="r")
-    assert not matching.match(Feature(id="f", label="Dark mode", statements=[said])).is_recognised
+def said(*texts: str) -> list[Statement]:
+    return [Statement(evidence_id="e", source="X", text=text, research_id="r") for text in texts]
+
+
+def test_what_is_said_recognises_no_kind() -> None:
+    pay = said("Pay an invoice by card at the checkout.")
+    assert not matching.match(Feature(id="f", label="Cook mode", statements=pay)).is_recognised
+
+
+def test_what_is_said_decides_only_among_the_kinds_that_the_label_names() -> None:
+    loud = said("Import, export and migrate CSV, JSON and XML with backup and restore.")
+    found = matching.match(Feature(id="f", label="Email reminders", statements=loud * 8))
+    assert (found.archetype.key, found.is_recognised) == ("notification", True)
+
+
+@pytest.mark.parametrize("label", ["Rated", "Rates", "Eventually", "Booked"])
+def test_ambiguous_words_count_only_whole(label: str) -> None:
+    assert not matching.match(Feature(id="f", label=label)).is_recognised
 
 
 def test_keys() -> None:

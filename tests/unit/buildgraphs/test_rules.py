@@ -67,11 +67,51 @@ def test_confidence(values: dict[str, object], expected: str) -> None:
         ("Password vault", "authentication"),
         ("Medical diary", "personal data"),
         ("Email digests", "external systems"),
+        ("Late fees", "money"),
+        ("Payroll", "money"),
+        ("Salaries of staff", "money"),
+        ("Tax reports", "money"),
+        ("Monthly subscriptions", "money"),
+        ("Shopping cart", "money"),
+        ("Order history", "money"),
+        ("Wallets", "money"),
+        ("Billable rates", "money"),
+        ("Payroll", "personal data"),
+        ("Permissions", "authentication"),
     ],
 )
 def test_words_tell_what_is_touched(label: str, facet: str) -> None:
     assert facet in rules.touched((), label)
     assert rules.touched((), "Dark mode") == ()
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Tags in order to find notes", "Sort order", "Reading order", "Order of chapters",
+        "Podcast subscriptions", "Feeds", "Taxonomy", "Coffee notes", "Cartoons", "Feedback",
+    ],
+)  # fmt: skip
+def test_words_that_only_look_like_money(label: str) -> None:
+    assert "money" not in rules.touched((), label)
+
+
+def test_a_whole_is_as_risky_as_its_riskiest_part() -> None:
+    whole, harmless = assessed(), assessed(effort="large")
+    stored, paid = assessed("migrations"), assessed("money")
+    assert rules.with_parts(whole, [("a", harmless)]) == whole
+    found = rules.with_parts(whole, [("a", stored), ("b", stored)])
+    assert found.risk == "yellow"
+    told = [reason.text for reason in found.reasons if reason.about == "risk"]
+    assert told == [f"a: {rules.TOUCHES['migrations'][1]}"], "once, though it holds for both"
+    assert rules.with_parts(assessed("money"), [("a", stored)]) == assessed("money")
+    red = rules.with_parts(stored, [("a", stored), ("b", paid)])
+    assert red.risk == "red"
+    assert [reason.text for reason in red.reasons if reason.about == "risk"] == [
+        f"b: {rules.TOUCHES['money'][1]}",
+        rules.TOUCHES["migrations"][1],
+    ]
+    assert (red.effort, red.confidence, red.unknowns) == (stored.effort, stored.confidence, stored.unknowns)
 
 
 @pytest.mark.parametrize("ruled", RISKS)

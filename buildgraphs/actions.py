@@ -14,11 +14,10 @@ from django.db.models.functions import Now
 from accounts import credits
 from accounts.models import Principal
 from buildgraphs import (
+    drafting,
     expanding,
     gathering,
-    planner,
     prompts,
-    refining,
     rules,
     shipping,
     storing,
@@ -29,7 +28,7 @@ from buildgraphs.events import ExpandStart, GraphCreated, ShipStart
 from buildgraphs.generation import READY, needs_of
 from buildgraphs.models import BuildDependency, BuildGraph, BuildNode, NodeStatus, Shipment
 from buildgraphs.revising import Revision, revision
-from buildgraphs.schemas import MAX_PROMPT, RISKS, Assessment, Draft, Material, Spec
+from buildgraphs.schemas import MAX_PROMPT, RISKS, Assessment, Draft, Spec
 from manticscore import errors
 from projects import actions as projects
 from realtime import jobs, publish, runs
@@ -38,9 +37,11 @@ from realtime.models import Stream
 from realtime.topics import Channel
 from research.models import FeatureResearchJob, ResearchJob
 
+ACTION = "build"
 INITIALIZING = "initializing"
 TITLE_LENGTH = 120
 NO_FEATURES = "No features provided"
+NOT_COMPLETE = "The research is not complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class Basis:
 def start(owner: Principal, wish: Wish) -> BuildGraph:
     """Charge for a graph and create it, its stream, its first event and its queue entry: all, or none.
 
-    Raises NotFound for a project or research that is not the owner's, BadRequest when nothing is left to
-    build, and TooManyRequests when the owner's credits are used up.
+    Raises NotFound for a project or research that is not the owner's, Conflict for research without a result,
+    BadRequest when nothing is left to build, and TooManyRequests when the owner's credits are used up.
     """
     if wish.project_id is not None:
         projects.hold(owner.pk, wish.project_id)
@@ -78,7 +79,7 @@ def start(owner: Principal, wish: Wish) -> BuildGraph:
     if not basis.features:
         raise errors.BadRequest(NO_FEATURES)
     graph_id = uuid.uuid4()
-    credits.charge(owner_id=owner.pk, action="build", entity_id=graph_id)
+    credits.charge(owner_id=owner.pk, action=ACTION, entity_id=graph_id)
     stream = Stream.objects.create(
         id=graph_id,
         owner=owner,
@@ -95,6 +96,7 @@ def start(owner: Principal, wish: Wish) -> BuildGraph:
         auto_select=wish.auto_select,
         phase=wish.phase,
         feature_research=basis.deep,
+        charge_id=graph_id,
     )
     if basis.research is not None:
         graph.research.add(basis.research)
@@ -118,12 +120,14 @@ def basis_of(owner: Principal, wish: Wish) -> Basis:
 
 
 def own(model: type[Any], owner: Principal, pk: UUID | None) -> Any:
-    """The owner's row, None where none was named. Raises NotFound."""
+    """The owner's research, None where none was named. Raises NotFound, and Conflict without a result."""
     if pk is None:
         return None
     found = model.objects.owned_by(owner.pk).filter(pk=pk).first()
     if found is None:
         raise errors.NotFound()
+    if not found.artifact:
+        raise errors.Conflict(NOT_COMPLETE)
     return found
 
 
@@ -137,6 +141,22 @@ def locked(graph_id: UUID) -> BuildGraph:
     if not Stream.objects.select_for_update(no_key=True).filter(pk=graph_id).exists():
         raise errors.NotFound()
     return BuildGraph.objects.select_related("stream").get(pk=graph_id)
+
+
+def locked_ready(graph_id: UUID) -> BuildGraph:
+    """The same, of a graph whose plan stands. Raises Conflict for any other."""
+    graph = locked(graph_id)
+    if graph.ready_at is None:
+        raise errors.Conflict("The graph is not ready yet")
+    return graph
+
+
+def locked_node(node_id: UUID) -> BuildNode:
+    """Of a graph that is locked. Raises NotFound when it is gone."""
+    node = BuildNode.objects.select_for_update(no_key=True).filter(pk=node_id).first()
+    if node is None:
+        raise errors.NotFound()
+    return node
 
 
 @transaction.atomic
@@ -176,10 +196,17 @@ def link_research(graph: BuildGraph, owner: Principal, research_id: UUID) -> Bui
 
 @transaction.atomic
 def retry(graph: BuildGraph) -> BuildGraph:
-    """Let a plan that failed go on where it stopped. Raises Conflict for any other."""
+    """Let a plan that failed go on where it stopped. One whose credits were given back costs them again.
+
+    Raises Conflict for any other, and TooManyRequests when the owner's credits are used up.
+    """
     graph = locked(graph.pk)
     if graph.ready_at is not None or graph.stream.status != "failed":
         raise errors.Conflict("Only a failed graph can be retried")
+    if credits.is_refunded(graph.charge_id):
+        graph.charge_id = uuid.uuid4()
+        graph.save(update_fields=["charge_id"])
+        credits.charge(owner_id=graph.owner_id, action=ACTION, entity_id=graph.charge_id)
     begin_again(graph, ProgressEvent(stage="plan", message="Going on where the run stopped"))
     Stream.objects.filter(pk=graph.pk).update(status=INITIALIZING)
     graph.stream.refresh_from_db()
@@ -195,16 +222,19 @@ def begin_again(graph: BuildGraph, event: ExpandStart | ShipStart | ProgressEven
 
 @transaction.atomic
 def expand(node: BuildNode) -> BuildNode:
-    """Ask for a collapsed node to be taken apart. Raises Conflict for any other: one of two is heard."""
-    graph = locked(node.graph_id)
-    if graph.ready_at is None:
-        raise errors.Conflict("The graph is not ready yet")
-    collapsed = BuildNode.objects.filter(pk=node.pk, node_status=NodeStatus.COLLAPSED)
-    if not collapsed.update(node_status=NodeStatus.EXPANDING, updated_at=Now()):
-        node.refresh_from_db()
+    """Ask for a collapsed node to be taken apart. Raises Conflict for any other: one of two is heard.
+
+    One that is done or skipped is refused too: there is no work in it to be taken apart.
+    """
+    graph = locked_ready(node.graph_id)
+    node = locked_node(node.pk)
+    if node.node_status != NodeStatus.COLLAPSED:
         raise errors.Conflict(f"Only a collapsed node can be expanded; this one is {node.node_status}")
+    if node.user_status in tree.SETTLED:
+        raise errors.Conflict(f"Only open work can be expanded; this node is {node.user_status}")
+    node.node_status = NodeStatus.EXPANDING
+    saved(node)
     begin_again(graph, expand_start(node))
-    node.refresh_from_db()
     return node
 
 
@@ -215,9 +245,7 @@ def expand_start(node: BuildNode) -> ExpandStart:
 @transaction.atomic
 def ship(graph: BuildGraph, target: str, destination: str, *, top_level_only: bool) -> Shipment:
     """Ask for a graph to go to what `shipping.resolved` found. Raises Conflict unless all is quiet."""
-    graph = locked(graph.pk)
-    if graph.ready_at is None:
-        raise errors.Conflict("The graph is not ready yet")
+    graph = locked_ready(graph.pk)
     if shipping.waiting(graph):
         raise errors.Conflict("The graph is being shipped")
     what: dict[str, Any] = {"target": target, "destination": destination, "top_level_only": top_level_only}
@@ -231,18 +259,17 @@ def ship(graph: BuildGraph, target: str, destination: str, *, top_level_only: bo
 def assess(node: BuildNode) -> BuildNode:
     """Judge a node by the rules and by what research says now. A risk that was set higher stays."""
     graph = locked(node.graph_id)
-    node = BuildNode.objects.select_for_update(no_key=True).get(pk=node.pk)
-    before = node.risk
-    storing.set_assessment(node, redraft(graph, node).assessment)
-    node.risk = rules.highest(RISKS, [before, node.risk])
-    return saved(node)
+    node = locked_node(node.pk)
+    storing.reassess(node, redraft(graph, node).assessment)
+    saved(node)
+    runs.tell(graph.pk, [storing.updated(node)])
+    return node
 
 
 def redraft(graph: BuildGraph, node: BuildNode) -> Draft:
-    """The node as it would be made now."""
-    material = Material.model_validate(graph.material)
-    draft = planner.redraft(material, node.feature_id, node.archetype, node.node_key, node.part)
-    return refining.again(draft, node.notes)
+    """The node as it would be made now. Raises Conflict when its template is gone."""
+    with drafting.gone_as_conflict():
+        return drafting.again(graph, node)
 
 
 def saved(node: BuildNode) -> BuildNode:
@@ -254,12 +281,12 @@ def saved(node: BuildNode) -> BuildNode:
 
 @transaction.atomic
 def change(node: BuildNode, changes: Mapping[str, Any]) -> BuildNode:
-    """Set fields of a node, its spec, and what it needs.
+    """Set fields of a node, its spec, and what it needs, and tell of it.
 
     Raises Conflict for needs that would go in a circle, and Unprocessable for a spec that is too large.
     """
     graph = locked(node.graph_id)
-    node = BuildNode.objects.select_for_update(no_key=True).get(pk=node.pk)
+    node = locked_node(node.pk)
     values = dict(changes)
     if "depends_on" in values:
         set_needs(node, values.pop("depends_on"))
@@ -268,7 +295,10 @@ def change(node: BuildNode, changes: Mapping[str, Any]) -> BuildNode:
         setattr(node, name, value)
     if spec:
         set_spec(graph, node, spec)
-    return saved(node)
+    saved(node)
+    if changes:
+        runs.tell(graph.pk, [storing.updated(node)])
+    return node
 
 
 def set_spec(graph: BuildGraph, node: BuildNode, spec: Mapping[str, Any]) -> None:
@@ -310,43 +340,36 @@ def replace_children(node: BuildNode, seen: str) -> Revision:
     """Put the children that would be made now in the place of those that are there.
 
     `seen` is the id of the revision that somebody looked at. Raises Conflict when it is not the same any
-    more, and while the graph is being worked on. Nodes with the same key keep their status.
+    more, and while the graph is being worked on. Nodes with the same key keep their status and needs.
     """
-    graph = locked(node.graph_id)
+    graph = locked_ready(node.graph_id)
     if not graph.stream.is_closed:
         raise errors.Conflict("The graph is being worked on")
-    node = BuildNode.objects.select_for_update(no_key=True).get(pk=node.pk)
+    node = locked_node(node.pk)
     found = revision(graph, node)
     if found.id != seen:
         raise errors.Conflict("The graph changed since this revision was made; look at it again")
     removed = [str(child.pk) for child in found.removed]
     BuildNode.objects.filter(pk__in=[child.pk for child in found.removed]).delete()
     for child, draft in found.changed:
-        revise(child, storing.row(graph.pk, draft))
+        revise(child, draft)
     made = storing.insert(graph.pk, found.added)
-    storing.connect(graph.pk, [draft for _, draft in found.changed])
     runs.reopen(graph.pk, [], expand_start(node))
     count = len(made) + len(found.changed) + len(found.kept)
     told = [storing.created(child) for child in made]
-    last = [*told, expanding.done(node, count, removed)]
+    changed = [storing.updated(child) for child, _ in found.changed]
+    last = [*told, *changed, expanding.done(node, count, removed)]
     publish.close(graph.pk, graph.stream.attempt, last, status=READY)
     return found
 
 
-REVISED = (
-    "name",
-    "description",
-    "risk",
-    "effort",
-    "confidence",
-    "unknowns",
-    "reasons",
-    "spec",
-    "evidence_ids",
-)
-
-
-def revise(child: BuildNode, now: BuildNode) -> None:
-    for name in REVISED:
+def revise(child: BuildNode, draft: Draft) -> None:
+    """Give the child what the draft says. One that is still collapsed is assessed when it is expanded."""
+    now = storing.row(child.graph_id, draft)
+    for name in ("name", "description", "spec", "evidence_ids"):
         setattr(child, name, getattr(now, name))
+    if child.node_status == NodeStatus.COLLAPSED:
+        child.risk = rules.highest(RISKS, [child.risk, now.risk])
+    else:
+        storing.reassess(child, draft.assessment)
     saved(child)

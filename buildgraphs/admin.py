@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.admin.base import ReadOnlyAdmin, table
@@ -19,9 +20,9 @@ SHOWN = 200  # nodes of a graph
 class BuildGraphAdmin(ReadOnlyAdmin):
     list_display = ("pk", "idea", "owner_id", "state", "node_count", "ready_at", "created_at")
     list_select_related = ("stream",)
-    fields = ("stream", "owner", "idea", "features", "auto_select", "phase", "feature_research", "state",
+    fields = ("stream", "owner", "idea", "chosen", "auto_select", "phase", "feature_research", "state",
               "tree", "ready_at", "created_at")  # fmt: skip
-    readonly_fields = ("state", "tree")
+    readonly_fields = ("chosen", "state", "tree")
     search_fields = ("stream", "owner")
     ordering = ("-created_at",)
 
@@ -38,11 +39,18 @@ class BuildGraphAdmin(ReadOnlyAdmin):
     def node_count(self, graph: Any) -> int:
         return int(graph.nodes_stored)
 
+    @admin.display(description="Features")
+    def chosen(self, graph: BuildGraph) -> SafeString:
+        rows = [(each["id"], each["label"], each.get("source", "")) for each in graph.features]
+        inside = table(("Id", "Label", "Source"), rows)
+        return format_html("<details><summary>{}</summary>{}</details>", len(rows), inside)
+
     @admin.display(description="Nodes")
-    def tree(self, graph: BuildGraph) -> SafeString:
+    def tree(self, graph: Any) -> SafeString:
         nodes = graph.nodes.defer("spec").order_by("node_key")[:SHOWN]
         rows = [(n.node_key, n.name, n.node_status, n.user_status, n.risk, n.effort) for n in nodes]
-        return table(("Key", "Name", "Node", "Work", "Risk", "Effort"), rows)
+        shown = table(("Key", "Name", "Node", "Work", "Risk", "Effort"), rows)
+        return format_html("<p>{} of {}</p>{}", len(rows), self.node_count(graph), shown)
 
 
 @admin.register(BuildNode)
@@ -90,8 +98,8 @@ class ShipmentAdmin(ReadOnlyAdmin):
         "ended_at",
     )
     list_filter = ("status", "target")
-    fields = ("graph", "target", "destination", "top_level_only", "status", "error_code", "created_at",
-              "ended_at")  # fmt: skip
+    fields = ("graph", "target", "destination", "top_level_only", "status", "error_code", "failures",
+              "not_before", "created_at", "ended_at")  # fmt: skip
     search_fields = ("id", "graph")
     ordering = ("-created_at", "pk")
 

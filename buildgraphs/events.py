@@ -29,6 +29,15 @@ class NodeCreated(EventData):
     node_status: str
 
 
+class NodeUpdated(NodeCreated):
+    """A node was changed or judged anew. Spec and needs are not told."""
+
+    type: ClassVar[str] = "node_updated"
+    user_status: str
+    confidence: str | None
+    effort: str | None
+
+
 class GraphReady(EventData):
     """`duration_ms` from the request to the last node."""
 
@@ -102,5 +111,5 @@ class ShipDone(EventData):
     item_count: int
 
 
-ALL = (GraphCreated, NodeCreated, GraphReady, ExpandStart, ExpandDone, ShipStart, IssueCreated, GraphPosted,
-       ShipDone)  # fmt: skip
+ALL = (GraphCreated, NodeCreated, NodeUpdated, GraphReady, ExpandStart, ExpandDone, ShipStart, IssueCreated,
+       GraphPosted, ShipDone)  # fmt: skip

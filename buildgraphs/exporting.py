@@ -35,7 +35,7 @@ class File:
 
 
 def export(reading: Reading, name: str, *, top_level_only: bool = False) -> File:
-    nodes = [node for node in reading.nodes if node.parent_id is None or not top_level_only]
+    nodes = reading.chosen(top_level_only=top_level_only)
     ending, content_type, write = FORMATS[name]
     return File(write(reading, nodes), content_type, f"build-graph-{reading.graph.pk}{ending}")
 

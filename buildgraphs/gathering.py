@@ -11,8 +11,8 @@ from research.models import FeatureResearchJob, ResearchJob
 
 
 def markets(graph: BuildGraph) -> list[ResearchJob]:
-    """The linked market research that is complete, newest first."""
-    return list(graph.research.completed().order_by("-created_at", "pk"))
+    """The linked market research that has a result, newest first."""
+    return list(graph.research.with_result().order_by("-created_at", "pk"))
 
 
 def studies(graph: BuildGraph) -> list[FeatureResearchJob]:

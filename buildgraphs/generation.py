@@ -50,6 +50,7 @@ class PlanContext:
     graph: BuildGraph
     attempt: int
     fenced: Callable[[], AbstractContextManager[None]]
+    go_on: Callable[[], None]  # raises Cancelled
     refiner: Refiner | None = None
     material: Material | None = None
 
@@ -68,8 +69,8 @@ class Gather:
     reserved = False
 
     def run(self, context: PlanContext, report: Report) -> Output:
-        found = gathering.material(context.graph).model_dump(mode="json")
-        with transaction.atomic(), context.fenced():
+        with transaction.atomic(), context.fenced():  # research is linked before it is read, or after
+            found = gathering.material(context.graph).model_dump(mode="json")
             BuildGraph.objects.filter(pk=context.graph.pk).update(material=found)
         statements = sum(len(feature["statements"]) for feature in found["features"])
         return Output(found, {"features": len(found["features"]), "statements": statements})
@@ -90,6 +91,7 @@ class Plan:
         stored = set(context.graph.nodes.filter(parent=None).values_list("node_key", flat=True))
         for root in roots:
             if root.key not in stored:
+                context.go_on()
                 store(context, root, report)
                 crash_point(f"plan:branch-{root.sort_order}")
         return Output({}, {"roots": len(roots), "nodes": context.graph.nodes.count()})
@@ -145,7 +147,7 @@ def pipeline() -> Pipeline[PlanContext]:
 
 def context(graph: BuildGraph, journal: GraphJournal) -> PlanContext:
     refiner = refining.for_graph(graph.owner_id, graph.pk)
-    return PlanContext(graph, journal.attempt, journal.fenced, refiner)
+    return PlanContext(graph, journal.attempt, journal.fenced, journal.go_on, refiner)
 
 
 def result(context: PlanContext) -> dict[str, Any]:

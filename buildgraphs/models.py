@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from accounts.models import OwnedModel
 from realtime.models import Stream
@@ -24,6 +26,7 @@ class BuildGraph(OwnedModel):
     Project, status and times are its stream's. `features` is what was chosen; `material` what research adds
     to it, kept so that a node that is expanded later is taken apart from the same. `ready_at` is when the
     plan stood for the first time; from then on the graph is ready, whatever becomes of an expansion.
+    `charge_id` is what the ledger knows the charge by: the graph's own id until one was given back.
     """
 
     stream = models.OneToOneField(Stream, on_delete=models.CASCADE, primary_key=True)
@@ -37,6 +40,7 @@ class BuildGraph(OwnedModel):
     )
     material: models.JSONField[Any, Any] = models.JSONField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
+    charge_id = models.UUIDField(default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(db_default=Now())
 
     objects = BuildGraphQuerySet.as_manager()
@@ -162,7 +166,10 @@ class ShipmentStatus(models.TextChoices):
 
 
 class Shipment(models.Model):
-    """A graph on its way; one at a time. `destination` is the repository, project, channel or page."""
+    """A graph on its way; one at a time. `destination` is the repository, project, channel or page.
+
+    `failures` counts passing ones in a row; until `not_before` the tracker wants to hear nothing.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     graph = models.ForeignKey(BuildGraph, on_delete=models.CASCADE, related_name="shipments")
@@ -171,6 +178,8 @@ class Shipment(models.Model):
     top_level_only = models.BooleanField(default=False)
     status = models.CharField(max_length=10, choices=ShipmentStatus.choices, default=ShipmentStatus.WAITING)
     error_code = models.CharField(max_length=40, blank=True, default="")
+    failures = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -183,6 +192,12 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.graph_id} to {self.target} {self.destination}"
+
+    @property
+    def rest(self) -> float:
+        """Seconds until the tracker may be asked again."""
+        left = self.not_before - timezone.now() if self.not_before else timedelta()
+        return max(0.0, left.total_seconds())
 
 
 class ShippedItem(models.Model):

@@ -33,6 +33,10 @@ class Reading:
     def roots(self) -> list[BuildNode]:
         return [node for node in self.nodes if node.parent_id is None]
 
+    def chosen(self, *, top_level_only: bool) -> list[BuildNode]:
+        """The nodes that leave this place, parents before their children."""
+        return self.roots if top_level_only else self.nodes
+
     @property
     def progress(self) -> Progress:
         """How far the whole graph is."""
@@ -41,6 +45,20 @@ class Reading:
     def stale(self, node: BuildNode) -> list[str]:
         """Evidence of the node that is gone, or no longer says what it said."""
         return [key for key in node.evidence_ids if not self.evidence.get(key, False)]
+
+    @cached_property
+    def origins(self) -> dict[tuple[str, str], str]:
+        """Feature and evidence -> the research that found it for this graph."""
+        found: dict[tuple[str, str], str] = {}
+        for feature in (self.graph.material or {}).get("features", []):
+            for statement in feature["statements"]:
+                found[feature["id"], statement["evidence_id"]] = statement["research_id"]
+        return found
+
+    def research_behind(self, node: BuildNode) -> list[str]:
+        """The research that the node's evidence is from, of the market and of features."""
+        behind = (self.origins.get((node.feature_id, key)) for key in node.evidence_ids)
+        return list(dict.fromkeys(each for each in behind if each is not None))
 
 
 def read(graph: BuildGraph) -> Reading:

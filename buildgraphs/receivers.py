@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models.functions import Now
 from django.dispatch import receiver
 
-from buildgraphs.models import BuildNode, NodeStatus, Shipment, ShipmentStatus
+from buildgraphs import expanding
+from buildgraphs.models import BuildGraph
+from realtime import refunds
 from realtime.signals import stream_failed
 
 
 @receiver(stream_failed)
-def collapse_what_was_not_expanded(sender: Any, stream_id: UUID, **rest: Any) -> None:
-    """A run that was given up leaves no node waiting for it."""
-    waiting = BuildNode.objects.filter(graph_id=stream_id, node_status=NodeStatus.EXPANDING)
-    waiting.update(node_status=NodeStatus.COLLAPSED)
+def give_credits_back(sender: Any, stream_id: UUID, code: str, **rest: Any) -> None:
+    """Unless the plan is there: work on it afterwards may fail, what was paid for stays."""
+    graph = BuildGraph.objects.filter(pk=stream_id, ready_at=None).first()
+    if graph is not None:
+        refunds.give_back(stream_id, code, graph.charge_id)
 
 
 @receiver(stream_failed)
-def end_what_was_not_shipped(sender: Any, stream_id: UUID, code: str, **rest: Any) -> None:
-    """Shipping again goes on where it stopped."""
-    waiting = Shipment.objects.filter(graph_id=stream_id, status=ShipmentStatus.WAITING)
-    waiting.update(status=ShipmentStatus.FAILED, error_code=code, ended_at=Now())
+def let_go_of_what_waits(sender: Any, stream_id: UUID, code: str, **rest: Any) -> None:
+    expanding.let_go(stream_id, code)

@@ -19,7 +19,7 @@ from django.conf import settings
 from accounts import language_models
 from accounts.metering import Meter
 from buildgraphs import prompts, rules
-from buildgraphs.schemas import Draft, Risk
+from buildgraphs.schemas import LISTS, Draft, Risk
 from manticscore.clients.llm import Request, errors
 from manticscore.lib.ideas import clean
 from research.model import answers
@@ -29,7 +29,6 @@ INSTRUCTIONS = Path(__file__).resolve().parent / "instructions" / "refine.v1.md"
 MAX_LINES = 3
 MAX_UNKNOWNS = 2
 MAX_TOKENS = 4_000
-LISTS = ("constraints", "acceptance_criteria", "test_checklist")
 
 logger = logging.getLogger(__name__)
 

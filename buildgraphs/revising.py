@@ -7,13 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from buildgraphs import planner, refining, storing
+from buildgraphs import drafting, refining, storing
 from buildgraphs.models import BuildGraph, BuildNode, NodeStatus
-from buildgraphs.schemas import Draft, Material
+from buildgraphs.schemas import LISTS, Draft
 from manticscore import errors
 
 COMPARED = ("name", "description", "spec")
-LISTS = ("constraints", "acceptance_criteria", "test_checklist")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +27,13 @@ class Revision:
 
 
 def revision(graph: BuildGraph, node: BuildNode) -> Revision:
-    """Raises Conflict for a node that was not taken apart."""
+    """Raises Conflict for a node that was not taken apart, or cannot be any more."""
     if node.node_status != NodeStatus.EXPANDED:
         raise errors.Conflict("Only an expanded node can be expanded anew")
-    material = Material.model_validate(graph.material)
     there = {child.node_key: child for child in node.children.order_by("sort_order", "node_key")}
     notes = {key: child.notes for key, child in there.items()}
-    made = planner.expansion(material, node.feature_id, node.archetype, node.node_key, node.part)
+    with drafting.gone_as_conflict():
+        made = drafting.below(graph, node)
     drafts = [refining.again(draft, notes.get(draft.key)) for draft in made]
     wanted = {draft.key: draft for draft in drafts}
     both = [(there[key], draft) for key, draft in wanted.items() if key in there]

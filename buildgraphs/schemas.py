@@ -16,6 +16,7 @@ MAX_LINES = 100
 MAX_PROMPT = 100_000
 RISKS: tuple[Risk, ...] = ("green", "yellow", "red")
 EFFORTS: tuple[Effort, ...] = ("small", "medium", "large", "very_large")
+LISTS = ("constraints", "acceptance_criteria", "test_checklist")  # of a spec
 
 
 class Shape(BaseModel):

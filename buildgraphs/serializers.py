@@ -16,6 +16,7 @@ from buildgraphs.revising import Revision
 from buildgraphs.schemas import Spec
 from buildgraphs.tree import Progress
 from manticscore import errors
+from projects.pages import Place
 
 MAX_IDEA = 5000
 MAX_FEATURES = 100
@@ -23,6 +24,7 @@ MAX_FIELD = 300
 MAX_TEXT = 8000
 MAX_UNKNOWNS = 50
 MAX_PAGE = 100
+MAX_CURSOR = 200
 FORMATS = ("markdown", "csv", "json", "linear", "jira", "pdf")
 # What names the destination, and how.
 DESTINATIONS = {
@@ -41,6 +43,17 @@ def uuid_or_null(**options: Any) -> serializers.UUIDField:
     return serializers.UUIDField(required=False, allow_null=True, **options)
 
 
+class BodySerializer(serializers.Serializer[Any]):
+    """A body in which a required field that is missing, or null, is a 400."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            for name, field in self.fields.items():
+                if field.required and data.get(name) is None:
+                    raise errors.BadRequest(f"{name} required")
+        return super().to_internal_value(data)
+
+
 class FeatureSerializer(serializers.Serializer[Any]):
     """A chosen feature, all strings. Without an id its label is one."""
 
@@ -54,11 +67,11 @@ class FeatureSerializer(serializers.Serializer[Any]):
         return {**attrs, "id": attrs["id"] or attrs["label"]}
 
 
-class StartSerializer(serializers.Serializer[Any]):
+class StartSerializer(BodySerializer):
     """Body of POST /build-graphs."""
 
     idea = serializers.CharField(max_length=MAX_IDEA)
-    features = FeatureSerializer(many=True, required=False, allow_null=True)
+    features = serializers.ListField(child=FeatureSerializer(), required=False, allow_null=True)
     auto_select = serializers.BooleanField(default=False)
     phase = serializers.FloatField(required=False, allow_null=True, default=None)
     project_id = uuid_or_null()
@@ -79,11 +92,14 @@ class StartSerializer(serializers.Serializer[Any]):
 
 
 class ListSerializer(serializers.Serializer[Any]):
-    """Query of GET /build-graphs: newest first, `before` the graph that the last page ended with."""
+    """Query of GET /build-graphs: newest first, `before` what the last page gave as `next_before`."""
 
     limit = serializers.IntegerField(min_value=1, max_value=MAX_PAGE, default=20)
-    before = serializers.UUIDField(required=False)
+    before = serializers.CharField(required=False, max_length=MAX_CURSOR)
     project_id = serializers.UUIDField(required=False)
+
+    def validate_before(self, cursor: str) -> Place:
+        return Place.parse(cursor)
 
 
 class GraphChangesSerializer(serializers.Serializer[Any]):
@@ -93,7 +109,7 @@ class GraphChangesSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(required=False, max_length=MAX_FIELD)
 
 
-class ResearchSerializer(serializers.Serializer[Any]):
+class ResearchSerializer(BodySerializer):
     """Body of POST /build-graphs/{graph_id}/research."""
 
     research_id = serializers.UUIDField()
@@ -144,7 +160,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     top_level_only = serializers.BooleanField(default=False)
 
 
-class ShipSerializer(serializers.Serializer[Any]):
+class ShipSerializer(BodySerializer):
     """Body of POST /build-graphs/{graph_id}/ship."""
 
     target = serializers.ChoiceField(Target.choices)
@@ -245,7 +261,7 @@ def context(reading: Reading, found: BuildNode) -> dict[str, Any]:
         "lineage": {
             "feature_id": found.feature_id,
             "archetype": found.archetype,
-            "research_ids": [str(each) for each in reading.research_ids] if found.evidence_ids else [],
+            "research_ids": reading.research_behind(found),
             "evidence_ids": found.evidence_ids,
             "stale_evidence_ids": stale,
             "is_stale": bool(stale),

@@ -13,12 +13,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from buildgraphs import issues, reading, trackers
 from buildgraphs.events import GraphPosted, IssueCreated, ShipDone
@@ -29,13 +31,15 @@ from manticscore import errors
 from manticscore.clients import services
 from manticscore.clients.services import RateLimited, ServiceError
 from manticscore.lib.faults import crash_point
-from manticscore.pipeline import Patience, defects_as_errors
+from manticscore.pipeline import Patience, Transient, defects_as_errors
 from realtime import publish
 from realtime.runs import StreamJournal
 
 CHECK_SECONDS = 10.0  # somebody waits for the answer
 SHORTEST_SENDING = 0.5  # seconds
-LONGEST_WAIT = 60.0  # seconds a worker waits when a tracker asks for it
+LONGEST_WAIT = 60.0  # seconds a shipment waits when a tracker asks for it
+LONGEST_SLEEP = 2.0  # seconds of it in which a worker is kept
+TURN_SECONDS = 5.0  # before a shipment lets other jobs go first; an item that was begun is finished
 PATIENCE = Patience()
 
 T = TypeVar("T")
@@ -65,26 +69,39 @@ def waiting(graph: BuildGraph) -> bool:
     return graph.shipments.filter(status=ShipmentStatus.WAITING).exists()
 
 
-def carry(graph: BuildGraph, journal: StreamJournal) -> Iterator[None]:
-    """Ship what waits for it. Gives way after every item, so that nothing else has to wait for all."""
+def carry(graph: BuildGraph, journal: StreamJournal) -> Iterator[float]:
+    """Ship what waits for it. Gives way after every item, so that nothing else has to wait for all.
+
+    Gives 0, or at last how many seconds it has to wait before it can go on.
+    """
     for shipment in graph.shipments.filter(status=ShipmentStatus.WAITING):
         try:
             with defects_as_errors(f"shipping {shipment.pk}"):
                 yield from Shipping(shipment, reading.read(graph), journal).run()
+        except Later:
+            yield shipment.rest
         except errors.PipelineError as error:
             give_up(shipment, journal, error)
 
 
 def give_up(shipment: Shipment, journal: StreamJournal, error: errors.PipelineError) -> None:
     """What was shipped stays; shipping again goes on after it."""
-    data = {"message": error.message, "code": error.code, "retryable": error.retryable, **error.data}
     with transaction.atomic(), journal.fenced():
         end(shipment, ShipmentStatus.FAILED, error.code)
-        journal.emit("error", {**data, "ship_id": str(shipment.pk)})
+        journal.emit("error", {**error.told, "ship_id": str(shipment.pk)})
+
+
+def fail_waiting(graph_id: UUID, code: str) -> None:
+    waiting = Shipment.objects.filter(graph_id=graph_id, status=ShipmentStatus.WAITING)
+    waiting.update(status=ShipmentStatus.FAILED, error_code=code, ended_at=Now())
 
 
 def end(shipment: Shipment, status: ShipmentStatus, code: str = "") -> None:
     Shipment.objects.filter(pk=shipment.pk).update(status=status, error_code=code, ended_at=Now())
+
+
+class Later(Transient):
+    """The tracker wants to hear nothing for a while."""
 
 
 @dataclass
@@ -103,15 +120,24 @@ class Shipping:
         there = ShippedItem.objects.filter(**self.place).exclude(reference="")
         self.load = Load(self.shipment, self.reading, {item.subject_id: item for item in there})
 
-    def run(self) -> Iterator[None]:
+    def run(self) -> Iterator[float]:
+        """Raises Later."""
+        if self.shipment.rest:
+            raise Later
         wanted = self.wanted()
         left = [subject_id for subject_id in wanted if subject_id not in self.load.items]
         nodes = [self.load.nodes[each] for each in left if each in self.load.nodes]
-        patiently(lambda: self.tracker.prepare(nodes))
+        if not self.has_begun():
+            self.patiently(lambda: self.tracker.prepare(nodes))
         for subject_id in left:
             self.ship(subject_id)
-            yield
+            yield 0
         self.finish(len(wanted))
+
+    def has_begun(self) -> bool:
+        """Whether an item was asked for in an earlier turn."""
+        asked = ShippedItem.objects.filter(**self.place, asked_at__gte=self.shipment.created_at)
+        return asked.exists()
 
     def wanted(self) -> list[UUID]:
         """What items are of: nodes, so that each can refer to those before it, or the shipment itself."""
@@ -130,7 +156,7 @@ class Shipping:
             asked = True
             return found or self.create(item)
 
-        made = patiently(find_or_create)
+        made = self.patiently(find_or_create)
         crash_point("ship:created")
         self.record(item, made)
         crash_point("ship:recorded")
@@ -184,15 +210,28 @@ class Shipping:
             end(self.shipment, ShipmentStatus.DONE)
             publish.append(graph_id, self.journal.attempt, [told])
 
+    def patiently(self, step: Callable[[], T]) -> T:
+        """What the step gives, after as many tries as passing failures deserve. Raises Later."""
+        while True:
+            try:
+                given = step()
+            except ServiceError as error:
+                failures = self.shipment.failures + 1
+                wait = error.retry_after if isinstance(error, RateLimited) else PATIENCE.wait(failures)
+                if not error.retryable or wait > LONGEST_WAIT or failures >= PATIENCE.tries:
+                    raise
+                self.note(failures, wait)
+                if wait > LONGEST_SLEEP:
+                    raise Later from None
+                time.sleep(wait)
+            else:
+                if self.shipment.failures:
+                    self.note(0, 0)
+                return given
 
-def patiently(step: Callable[[], T]) -> T:
-    """What the step gives, after as many tries as passing failures deserve."""
-    for failures in range(1, PATIENCE.tries):
-        try:
-            return step()
-        except ServiceError as error:
-            wait = error.retry_after if isinstance(error, RateLimited) else PATIENCE.wait(failures)
-            if not error.retryable or wait > LONGEST_WAIT:
-                raise
-            time.sleep(wait)
-    return step()
+    def note(self, failures: int, wait: float) -> None:
+        """Kept, for the next turn may be another worker's."""
+        self.shipment.failures = failures
+        self.shipment.not_before = timezone.now() + timedelta(seconds=wait)
+        with transaction.atomic(), self.journal.fenced():
+            self.shipment.save(update_fields=["failures", "not_before"])

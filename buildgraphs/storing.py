@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from buildgraphs.events import NodeCreated
+from buildgraphs import rules
+from buildgraphs.events import NodeCreated, NodeUpdated
 from buildgraphs.models import BuildDependency, BuildNode
-from buildgraphs.schemas import Assessment, Draft
+from buildgraphs.schemas import RISKS, Assessment, Draft
 
 
 def row(graph_id: UUID, draft: Draft) -> BuildNode:
@@ -45,6 +46,13 @@ def set_assessment(node: BuildNode, assessment: Assessment) -> None:
     node.reasons = [reason.model_dump() for reason in assessment.reasons]
 
 
+def reassess(node: BuildNode, assessment: Assessment) -> None:
+    """A risk that was set higher stays: somebody may see more than the rules."""
+    before = node.risk
+    set_assessment(node, assessment)
+    node.risk = rules.highest(RISKS, [before, node.risk])
+
+
 def insert(graph_id: UUID, drafts: Sequence[Draft]) -> list[BuildNode]:
     """Store nodes with their dependencies, in the caller's transaction; what is needed is there already."""
     nodes = BuildNode.objects.bulk_create(row(graph_id, draft) for draft in drafts)
@@ -66,9 +74,19 @@ def connect(graph_id: UUID, drafts: Iterable[Draft]) -> None:
 
 
 def created(node: BuildNode) -> NodeCreated:
-    fields: dict[str, Any] = {
-        name: getattr(node, name)
-        for name in ("node_key", "depth", "sort_order", "name", "description", "risk", "node_status")
+    return NodeCreated(**fields_of(node))
+
+
+def updated(node: BuildNode) -> NodeUpdated:
+    judged = {name: getattr(node, name) for name in ("user_status", "confidence", "effort")}
+    return NodeUpdated(**fields_of(node), **judged)
+
+
+def fields_of(node: BuildNode) -> dict[str, Any]:
+    own = ("node_key", "depth", "sort_order", "name", "description", "risk", "node_status")
+    return {
+        "id": str(node.pk),
+        "graph_id": str(node.graph_id),
+        "parent_id": str(node.parent_id) if node.parent_id else None,
+        **{name: getattr(node, name) for name in own},
     }
-    parent_id = str(node.parent_id) if node.parent_id else None
-    return NodeCreated(id=str(node.pk), graph_id=str(node.graph_id), parent_id=parent_id, **fields)

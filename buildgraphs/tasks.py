@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from uuid import UUID
 
@@ -19,7 +20,9 @@ def work(stream_id: str) -> None:
     if graph is None:  # deleted while it waited
         return
     if graph.ready_at is not None:
-        expanding.work(graph)
+        rest = expanding.work(graph)
+        if rest is not None and not jobs.is_enqueued(graph.pk):
+            jobs.defer(work, graph.pk, after=math.ceil(rest), priority=jobs.BEHIND)
         return
     start = partial(generation.context, graph)
     runs.execute(graph.pk, generation.pipeline(), start, take=generation.take)

@@ -36,7 +36,10 @@ Needs = Mapping[UUID, Iterable[UUID]]  # a node -> what it needs
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the leaves of a subtree are; skipped ones need no work and count as settled."""
+    """How far the leaves of a subtree are; skipped ones need no work and count as settled.
+
+    A leaf is also settled by what is above it: who calls a whole done need not say so of its parts.
+    """
 
     total: int = 0
     done: int = 0
@@ -45,7 +48,8 @@ class Progress:
 
     @property
     def percent(self) -> int:
-        return round(100 * (self.done + self.skipped) / self.total) if self.total else 0
+        """Rounded down, so that 100 means that nothing is left."""
+        return 100 * (self.done + self.skipped) // self.total if self.total else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +95,26 @@ def roll_up(nodes: Iterable[N]) -> dict[UUID, RollUp]:
     """Every node's subtree, in one pass from the leaves up."""
     ordered = in_order(nodes)
     below = by_parent(ordered)
+    states = statuses(ordered)
     found: dict[UUID, RollUp] = {}
     for node in reversed(ordered):
         parts = [found[child.id] for child in below[node.id]]
-        found[node.id] = combined(node, parts) if parts else own(node)
+        found[node.id] = combined(node, parts) if parts else own(node, states[node.id])
     return found
 
 
-def own(node: Node) -> RollUp:
-    state = node.user_status
-    progress = Progress(1, state == "done", state == "in_progress", state == "skipped")
+def statuses(ordered: Iterable[Node]) -> dict[UUID, str]:
+    """How far the work on every node is, of nodes in order: the nearest settled one on the way up decides."""
+    found: dict[UUID, str] = {}
+    for node in ordered:
+        above = found[node.parent_id] if node.parent_id else ""
+        is_given = above in SETTLED and node.user_status not in SETTLED
+        found[node.id] = above if is_given else node.user_status
+    return found
+
+
+def own(node: Node, state: str) -> RollUp:
+    progress = Progress(1, int(state == "done"), int(state == "in_progress"), int(state == "skipped"))
     return RollUp(node.risk, node.effort, progress)  # type: ignore[arg-type]
 
 
@@ -117,15 +131,6 @@ def combined(node: Node, parts: Sequence[RollUp]) -> RollUp:
 def summed(parts: Iterable[Progress]) -> Progress:
     rows = [(part.total, part.done, part.in_progress, part.skipped) for part in parts]
     return Progress(*(sum(column) for column in zip(*rows, strict=True))) if rows else Progress()
-
-
-def cycle(needs: Needs) -> list[UUID]:
-    """Nodes that need each other in a circle; empty where work can begin somewhere."""
-    try:
-        TopologicalSorter({node: list(needed) for node, needed in needs.items()}).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
 
 
 def would_cycle(nodes: Iterable[N], needs: Needs) -> bool:
@@ -152,18 +157,16 @@ def actionable(nodes: Iterable[N], needs: Needs) -> list[N]:
     """Leaves that can be worked on now, those begun first: all that they and their ancestors need is over."""
     ordered = in_order(nodes)
     by_id = {node.id: node for node in ordered}
-    settled = {node_id for node_id, roll in roll_up(ordered).items() if roll.progress.percent == 100} | {
-        node.id for node in ordered if node.user_status in SETTLED
-    }
+    settled = {node_id for node_id, roll in roll_up(ordered).items() if roll.progress.percent == 100}
 
     def is_free(node: N | None) -> bool:
         while node is not None:
-            if node.user_status == "skipped" or not settled >= set(needs.get(node.id, ())):
+            if not settled >= set(needs.get(node.id, ())):
                 return False
             node = by_id.get(node.parent_id) if node.parent_id else None
         return True
 
-    open_leaves = [node for node in leaves(ordered) if node.user_status not in SETTLED and is_free(node)]
+    open_leaves = [node for node in leaves(ordered) if node.id not in settled and is_free(node)]
     return sorted(open_leaves, key=lambda node: node.user_status != "in_progress")
 
 

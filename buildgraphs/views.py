@@ -18,6 +18,7 @@ from buildgraphs import actions, exporting, reading, revising, shipping, tree
 from buildgraphs import serializers as shapes
 from buildgraphs.models import BuildGraph, BuildNode
 from manticscore import errors
+from projects import pages
 from realtime.ndjson import events_response
 from realtime.topics import Channel
 
@@ -30,15 +31,13 @@ class GraphsView(APIView):
         graphs = BuildGraph.objects.owned_by(request.user.pk).select_related("stream").defer("material")
         if "project_id" in query:
             graphs = graphs.filter(stream__project_id=query["project_id"])
-        if "before" in query:
-            last = find(request, query["before"])
-            graphs = graphs.filter(created_at__lte=last.created_at).exclude(
-                created_at=last.created_at, pk__gte=last.pk
-            )
-        found = list(graphs.order_by("-created_at", "-pk")[: query["limit"] + 1])
-        page = found[: query["limit"]]
-        following = str(page[-1].pk) if len(found) > len(page) else None
-        return Response({"graphs": [shapes.graph(graph) for graph in page], "next_before": following})
+        found, following = pages.page(graphs, query.get("before"), query["limit"], at="created_at")
+        return Response(
+            {
+                "graphs": [shapes.graph(graph) for graph in found],
+                "next_before": str(following) if following else None,
+            }
+        )
 
     def post(self, request: AuthenticatedRequest) -> Response:
         ratelimits.check(ratelimits.START_BUILD, request)
@@ -89,8 +88,9 @@ class NextView(APIView):
 
     def get(self, request: AuthenticatedRequest, graph_id: UUID) -> Response:
         found = reading.read(find(request, graph_id))
-        free = [shapes.node(node) for node in tree.actionable(found.nodes, found.needs)]
-        return Response({"node": free[0] if free else None, "actionable": len(free)})
+        free = tree.actionable(found.nodes, found.needs)
+        first = shapes.one(found, free[0].pk) if free else None
+        return Response({"node": first, "actionable": len(free)})
 
 
 class ProgressView(APIView):
@@ -113,6 +113,8 @@ class ExportView(APIView):
     def get(self, request: AuthenticatedRequest, graph_id: UUID) -> HttpResponse:
         graph = find(request, graph_id)
         query = validated(shapes.ExportSerializer(data=request.query_params))
+        if query["format"] == "pdf":
+            ratelimits.check(ratelimits.PDF, request)
         file = exporting.export(reading.read(graph), query["format"], top_level_only=query["top_level_only"])
         disposition = f'attachment; filename="{file.name}"'
         return HttpResponse(
@@ -166,7 +168,7 @@ class AssessView(APIView):
     """POST /build-nodes/{node_id}/assess"""
 
     def post(self, request: AuthenticatedRequest, node_id: UUID) -> Response:
-        return Response(shapes.node(actions.assess(find_node(request, node_id))))
+        return Response(shown(actions.assess(find_node(request, node_id))))
 
 
 class ReexpandView(APIView):

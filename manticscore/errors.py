@@ -23,6 +23,7 @@
     ├── BudgetExceeded                BUDGET_EXCEEDED
     ├── Cancelled                     CANCELLED
     ├── LlmError                      LLM_UNAVAILABLE             its kinds: see clients/llm/errors.py
+    ├── TemplateGone                  TEMPLATE_GONE               of build graphs: see buildgraphs/drafting.py
     ├── ServiceError                  GITHUB_UNAVAILABLE, ...     its kinds: see clients/services.py
     ├── WorkerCrashed                 WORKER_CRASHED
     └── InternalError                 INTERNAL_ERROR
@@ -182,6 +183,11 @@ class PipelineError(Exception):
         self.message = message or " ".join((type(self).__doc__ or "").split())
         self.data = data
         super().__init__(self.message)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Data of the `error` event (spec: errors, streaming errors)."""
+        return {"message": self.message, "code": self.code, "retryable": self.retryable, **self.data}
 
 
 class EmptyInput(PipelineError):

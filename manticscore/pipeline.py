@@ -234,10 +234,6 @@ def finish_with_error(journal: Journal, error: errors.PipelineError) -> None:
     """
     try:
         with defects_as_errors("the error"):
-            journal.finish("failed", "error", told(error))
+            journal.finish("failed", "error", error.told)
     except errors.InternalError as defect:
-        journal.finish("failed", "error", told(defect))
-
-
-def told(error: errors.PipelineError) -> dict[str, Any]:
-    return {"message": error.message, "code": error.code, "retryable": error.retryable, **error.data}
+        journal.finish("failed", "error", defect.told)

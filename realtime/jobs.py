@@ -30,6 +30,7 @@ from django.db import (
 from django.utils import timezone
 from procrastinate import RetryStrategy, exceptions
 from procrastinate.contrib.django import app, connector_params
+from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.psycopg_connector import PsycopgConnector
 from procrastinate.tasks import Task
 from procrastinate.types import TimeDeltaParams
@@ -41,6 +42,8 @@ from realtime.topics import LONG_LIVED
 
 INTERACTIVE = "interactive"  # somebody is waiting
 BACKGROUND = "background"
+
+BEHIND = -1  # the priority of a job that lets all others go first
 
 MAX_CRASHES = 3
 RESTART_WAIT = 1.0  # seconds before a failed worker starts again
@@ -73,14 +76,25 @@ logger = logging.getLogger(__name__)
 
 
 def defer(
-    task: Task[[str], None, [str]], stream_id: UUID, queue: str = INTERACTIVE, *, after: int = 0
+    task: Task[[str], None, [str]],
+    stream_id: UUID,
+    queue: str = INTERACTIVE,
+    *,
+    after: int = 0,
+    priority: int = 0,
 ) -> None:
     """Enqueue the job of a stream in the current transaction: row and job exist together or not at all.
 
     It begins no sooner than `after` seconds from now.
     """
     later: TimeDeltaParams | None = {"seconds": after} if after else None
-    task.configure(lock=str(stream_id), queue=queue, schedule_in=later).defer(stream_id=str(stream_id))
+    place = task.configure(lock=str(stream_id), queue=queue, schedule_in=later, priority=priority)
+    place.defer(stream_id=str(stream_id))
+
+
+def is_enqueued(stream_id: UUID) -> bool:
+    """Whether another job of the stream waits."""
+    return ProcrastinateJob.objects.filter(lock=str(stream_id), status="todo").exists()
 
 
 class Worker:

@@ -92,6 +92,17 @@ def reopen(stream_id: UUID, stages: Sequence[str], event: EventData) -> bool:
     return True
 
 
+@transaction.atomic
+def tell(stream_id: UUID, told: Sequence[EventData]) -> None:
+    """Append to a stream, whether or not a run is at work on it. One that is over gets `done` once more."""
+    stream = Stream.objects.select_for_update(no_key=True).get(id=stream_id)
+    if not stream.is_closed:
+        publish.append(stream_id, stream.attempt, told)
+        return
+    Stream.objects.filter(id=stream_id).update(closed_seq=None, closed_at=None)
+    publish.close(stream_id, stream.attempt, told, status=stream.status)
+
+
 class StreamJournal:
     """`pipeline.Journal` over the event log."""
 
@@ -138,6 +149,11 @@ class StreamJournal:
 
     def cancelled(self) -> bool:
         return Stream.objects.filter(id=self._stream_id, cancel_requested_at__isnull=False).exists()
+
+    def go_on(self) -> None:
+        """Between two pieces of work. Raises Cancelled when somebody asked this run to stop."""
+        if self.cancelled():
+            raise errors.Cancelled()
 
 
 def count_crash(stream_id: UUID) -> int:

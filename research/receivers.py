@@ -7,40 +7,28 @@ from uuid import UUID
 
 from django.dispatch import receiver
 
-from accounts import credits, spending
-from manticscore import errors
+from accounts import spending
 from projects.models import Project
 from projects.signals import project_created, project_deleted
-from realtime import jobs
+from realtime import jobs, refunds
 from realtime.models import Stream
 from realtime.runs import StreamJournal
 from realtime.signals import stream_completing, stream_failed
+from realtime.topics import Channel
 from research import queue
 from research.actions import chaining
 from research.models import ResearchJob
 from research.tasks import seed_project
 
-# Failures that are not the user's. An idea that is empty, or so vague that nothing is found, is.
-REFUNDED = {
-    errors.InternalError.code,
-    errors.WorkerCrashed.code,
-    errors.BudgetExceeded.code,
-    errors.ModelEmptyDespiteEvidence.code,
-}
+RESEARCH = (Channel.RESEARCH, Channel.FEATURE_RESEARCH)
 
 
 @receiver(stream_failed)
 def give_credits_back(sender: Any, stream_id: UUID, code: str, **rest: Any) -> None:
     """Unless the result is there: making a part of it anew may fail, what was paid for stays."""
-    if ResearchJob.objects.with_result().filter(pk=stream_id).exists():
-        return
-    if code in REFUNDED or (code == errors.Cancelled.code and not has_started(stream_id)):
-        credits.refund(entity_id=stream_id, reason=code)
-
-
-def has_started(stream_id: UUID) -> bool:
-    """Whether any stage began, in this run or in one before it."""
-    return Stream.objects.filter(id=stream_id).exclude(stage="").exists()
+    is_ours = Stream.objects.filter(pk=stream_id, channel__in=RESEARCH).exists()
+    if is_ours and not ResearchJob.objects.with_result().filter(pk=stream_id).exists():
+        refunds.give_back(stream_id, code)
 
 
 @receiver([stream_completing, stream_failed])

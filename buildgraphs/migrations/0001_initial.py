@@ -7,134 +7,316 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0002_profiles_credits_rebind'),
-        ('realtime', '0001_initial'),
-        ('research', '0001_initial'),
+        ("accounts", "0002_profiles_credits_rebind"),
+        ("realtime", "0001_initial"),
+        ("research", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BuildDependency',
+            name="BuildDependency",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'build dependencies',
+                "verbose_name_plural": "build dependencies",
             },
         ),
         migrations.CreateModel(
-            name='BuildGraph',
+            name="BuildGraph",
             fields=[
-                ('stream', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='realtime.stream')),
-                ('idea', models.TextField()),
-                ('features', models.JSONField(default=list)),
-                ('auto_select', models.BooleanField(default=False)),
-                ('phase', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('material', models.JSONField(blank=True, null=True)),
-                ('ready_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('feature_research', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='research.featureresearchjob')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.principal')),
-                ('research', models.ManyToManyField(blank=True, related_name='build_graphs', to='research.researchjob')),
+                (
+                    "stream",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="realtime.stream",
+                    ),
+                ),
+                ("idea", models.TextField()),
+                ("features", models.JSONField(default=list)),
+                ("auto_select", models.BooleanField(default=False)),
+                ("phase", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("material", models.JSONField(blank=True, null=True)),
+                ("ready_at", models.DateTimeField(blank=True, null=True)),
+                ("charge_id", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "feature_research",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="research.featureresearchjob",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.principal"
+                    ),
+                ),
+                (
+                    "research",
+                    models.ManyToManyField(
+                        blank=True, related_name="build_graphs", to="research.researchjob"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BuildNode',
+            name="BuildNode",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('node_key', models.TextField()),
-                ('depth', models.PositiveSmallIntegerField()),
-                ('sort_order', models.PositiveIntegerField()),
-                ('name', models.TextField()),
-                ('description', models.TextField()),
-                ('risk', models.CharField(choices=[('green', 'Green'), ('yellow', 'Yellow'), ('red', 'Red')], max_length=10)),
-                ('node_status', models.CharField(choices=[('collapsed', 'Collapsed'), ('expanding', 'Expanding'), ('expanded', 'Expanded'), ('leaf', 'Leaf'), ('implementing', 'Implementing')], max_length=12)),
-                ('user_status', models.CharField(choices=[('pending', 'Pending'), ('in_progress', 'In Progress'), ('done', 'Done'), ('skipped', 'Skipped')], default='pending', max_length=12)),
-                ('confidence', models.CharField(blank=True, choices=[('low', 'Low'), ('medium', 'Medium'), ('high', 'High')], max_length=10, null=True)),
-                ('effort', models.CharField(blank=True, choices=[('small', 'Small'), ('medium', 'Medium'), ('large', 'Large'), ('very_large', 'Very Large')], max_length=12, null=True)),
-                ('unknowns', models.JSONField(blank=True, default=list)),
-                ('reasons', models.JSONField(blank=True, default=list)),
-                ('spec', models.JSONField()),
-                ('feature_id', models.TextField()),
-                ('archetype', models.CharField(max_length=40)),
-                ('part', models.CharField(blank=True, default='', max_length=100)),
-                ('evidence_ids', models.JSONField(blank=True, default=list)),
-                ('notes', models.JSONField(blank=True, help_text='what a language model added', null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('graph', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='nodes', to='buildgraphs.buildgraph')),
-                ('needs', models.ManyToManyField(related_name='needed_by', through='buildgraphs.BuildDependency', to='buildgraphs.buildnode')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='buildgraphs.buildnode')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("node_key", models.TextField()),
+                ("depth", models.PositiveSmallIntegerField()),
+                ("sort_order", models.PositiveIntegerField()),
+                ("name", models.TextField()),
+                ("description", models.TextField()),
+                (
+                    "risk",
+                    models.CharField(
+                        choices=[("green", "Green"), ("yellow", "Yellow"), ("red", "Red")], max_length=10
+                    ),
+                ),
+                (
+                    "node_status",
+                    models.CharField(
+                        choices=[
+                            ("collapsed", "Collapsed"),
+                            ("expanding", "Expanding"),
+                            ("expanded", "Expanded"),
+                            ("leaf", "Leaf"),
+                            ("implementing", "Implementing"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "user_status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("in_progress", "In Progress"),
+                            ("done", "Done"),
+                            ("skipped", "Skipped"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "confidence",
+                    models.CharField(
+                        blank=True,
+                        choices=[("low", "Low"), ("medium", "Medium"), ("high", "High")],
+                        max_length=10,
+                        null=True,
+                    ),
+                ),
+                (
+                    "effort",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("small", "Small"),
+                            ("medium", "Medium"),
+                            ("large", "Large"),
+                            ("very_large", "Very Large"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("unknowns", models.JSONField(blank=True, default=list)),
+                ("reasons", models.JSONField(blank=True, default=list)),
+                ("spec", models.JSONField()),
+                ("feature_id", models.TextField()),
+                ("archetype", models.CharField(max_length=40)),
+                ("part", models.CharField(blank=True, default="", max_length=100)),
+                ("evidence_ids", models.JSONField(blank=True, default=list)),
+                ("notes", models.JSONField(blank=True, help_text="what a language model added", null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "graph",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="nodes",
+                        to="buildgraphs.buildgraph",
+                    ),
+                ),
+                (
+                    "needs",
+                    models.ManyToManyField(
+                        related_name="needed_by",
+                        through="buildgraphs.BuildDependency",
+                        to="buildgraphs.buildnode",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="buildgraphs.buildnode",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='builddependency',
-            name='needs',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needed_by_rows', to='buildgraphs.buildnode'),
+            model_name="builddependency",
+            name="needs",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="needed_by_rows",
+                to="buildgraphs.buildnode",
+            ),
         ),
         migrations.AddField(
-            model_name='builddependency',
-            name='node',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='needs_rows', to='buildgraphs.buildnode'),
+            model_name="builddependency",
+            name="node",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="needs_rows",
+                to="buildgraphs.buildnode",
+            ),
         ),
         migrations.CreateModel(
-            name='Shipment',
+            name="Shipment",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('target', models.CharField(choices=[('linear', 'Linear'), ('jira', 'Jira'), ('slack', 'Slack'), ('notion', 'Notion'), ('github', 'Github')], max_length=10)),
-                ('destination', models.TextField()),
-                ('top_level_only', models.BooleanField(default=False)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('done', 'Done'), ('failed', 'Failed')], default='waiting', max_length=10)),
-                ('error_code', models.CharField(blank=True, default='', max_length=40)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('graph', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipments', to='buildgraphs.buildgraph')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[
+                            ("linear", "Linear"),
+                            ("jira", "Jira"),
+                            ("slack", "Slack"),
+                            ("notion", "Notion"),
+                            ("github", "Github"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("destination", models.TextField()),
+                ("top_level_only", models.BooleanField(default=False)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("waiting", "Waiting"), ("done", "Done"), ("failed", "Failed")],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, default="", max_length=40)),
+                ("failures", models.PositiveSmallIntegerField(default=0)),
+                ("not_before", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "graph",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="shipments",
+                        to="buildgraphs.buildgraph",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ShippedItem',
+            name="ShippedItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('subject_id', models.UUIDField()),
-                ('target', models.CharField(choices=[('linear', 'Linear'), ('jira', 'Jira'), ('slack', 'Slack'), ('notion', 'Notion'), ('github', 'Github')], max_length=10)),
-                ('destination', models.TextField()),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('reference', models.TextField(blank=True, default='')),
-                ('url', models.TextField(blank=True, default='')),
-                ('asked_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('graph', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='shipped_items', to='buildgraphs.buildgraph')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("subject_id", models.UUIDField()),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[
+                            ("linear", "Linear"),
+                            ("jira", "Jira"),
+                            ("slack", "Slack"),
+                            ("notion", "Notion"),
+                            ("github", "Github"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("destination", models.TextField()),
+                ("key", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("reference", models.TextField(blank=True, default="")),
+                ("url", models.TextField(blank=True, default="")),
+                ("asked_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "graph",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="shipped_items",
+                        to="buildgraphs.buildgraph",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='buildgraph',
-            index=models.Index(fields=['owner', '-created_at', '-stream'], name='build_graph_of_owner'),
+            model_name="buildgraph",
+            index=models.Index(fields=["owner", "-created_at", "-stream"], name="build_graph_of_owner"),
         ),
         migrations.AddIndex(
-            model_name='buildnode',
-            index=models.Index(condition=models.Q(('node_status', 'expanding')), fields=['graph'], name='build_node_expanding'),
+            model_name="buildnode",
+            index=models.Index(
+                condition=models.Q(("node_status", "expanding")),
+                fields=["graph"],
+                name="build_node_expanding",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='buildnode',
-            constraint=models.UniqueConstraint(fields=('graph', 'node_key'), name='build_node_key'),
+            model_name="buildnode",
+            constraint=models.UniqueConstraint(fields=("graph", "node_key"), name="build_node_key"),
         ),
         migrations.AddConstraint(
-            model_name='builddependency',
-            constraint=models.UniqueConstraint(fields=('node', 'needs'), name='build_dependency_once'),
+            model_name="builddependency",
+            constraint=models.UniqueConstraint(fields=("node", "needs"), name="build_dependency_once"),
         ),
         migrations.AddConstraint(
-            model_name='builddependency',
-            constraint=models.CheckConstraint(condition=models.Q(('node', models.F('needs')), _negated=True), name='build_dependency_on_another'),
+            model_name="builddependency",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("node", models.F("needs")), _negated=True),
+                name="build_dependency_on_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'waiting')), fields=('graph',), name='build_shipment_one_waits'),
+            model_name="shipment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "waiting")), fields=("graph",), name="build_shipment_one_waits"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shippeditem',
-            constraint=models.UniqueConstraint(fields=('graph', 'target', 'destination', 'subject_id'), name='build_item_once'),
+            model_name="shippeditem",
+            constraint=models.UniqueConstraint(
+                fields=("graph", "target", "destination", "subject_id"), name="build_item_once"
+            ),
         ),
     ]

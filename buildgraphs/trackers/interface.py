@@ -39,8 +39,7 @@ class Load:
     @property
     def chosen(self) -> list[BuildNode]:
         """The nodes that go, parents before their children."""
-        top_only = self.shipment.top_level_only
-        return [node for node in self.reading.nodes if node.parent_id is None or not top_only]
+        return self.reading.chosen(top_level_only=self.shipment.top_level_only)
 
 
 class Tracker(Protocol):

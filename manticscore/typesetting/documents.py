@@ -11,6 +11,8 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 WORKER = "manticscore.typesetting.worker"
 SECONDS = 30.0  # for a document
-TURN_SECONDS = 20.0  # to wait for those before it
+TURN_SECONDS = 5.0  # to wait for those before it, each in a thread of its request
+MAX_WAITING = 4
 BUSY = "Too many documents are being made at the moment"
 TOO_LARGE = "The document is too large to be made"
 
 turn = threading.Semaphore()
+places = threading.Semaphore(1 + MAX_WAITING)  # for the one that is made and those that wait
 
 
 def pdf(template: str, content: Any) -> bytes:
@@ -36,12 +40,19 @@ def pdf(template: str, content: Any) -> bytes:
     """
     found: Any = get_template(template)
     data = json.dumps(content, ensure_ascii=False).encode()
-    if not turn.acquire(timeout=TURN_SECONDS):
+    with held(places, 0), held(turn, TURN_SECONDS):
+        return compiled(Path(found.origin.name), TEMPLATES, data)
+
+
+@contextmanager
+def held(semaphore: threading.Semaphore, seconds: float) -> Iterator[None]:
+    """Raises Unavailable when it is not free within that time."""
+    if not semaphore.acquire(timeout=seconds):
         raise errors.Unavailable(BUSY, retry_after=round(SECONDS))
     try:
-        return compiled(Path(found.origin.name), TEMPLATES, data)
+        yield
     finally:
-        turn.release()
+        semaphore.release()
 
 
 def compiled(template: Path, root: Path, data: bytes) -> bytes:

@@ -13,9 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+import buildgraphs.admin
 from accounts.admin import base
 from accounts.models import Device, Session, User
+from buildgraphs.models import BuildGraph
 from realtime.models import Stream
+from tests import factories
 from tests.admin import desk
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +105,17 @@ def test_nothing_secret_is_on_any_page(root: Client) -> None:
                 assert value not in text, f"{what} on {url}"
             seen += 1
     assert seen > 2 * len(OURS) - 1
+
+
+def test_a_build_graph_says_how_much_of_it_is_shown(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buildgraphs.admin, "SHOWN", 2)
+    graph = factories.build_graph(None, "Shopping list", "Dark mode")
+    for key in ("one", "two", "three"):
+        factories.build_node(graph, key)
+    text = root.get(page_of(BuildGraph, "change", graph.pk)).content.decode()
+    assert "<p>2 of 3</p>" in text
+    assert "<details><summary>2</summary>" in text
+    assert "&quot;label&quot;" not in text
 
 
 @pytest.mark.parametrize("label", sorted(model._meta.label for model in READ_ONLY))

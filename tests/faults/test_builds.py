@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.faults.test_workers import frozen
 from tests.helpers.github_server import REPOSITORY, TOKEN, GitHubServer, github_server
 from tests.helpers.installation import FIELD_KEY, Installation, until
 from tests.helpers.visitors import Event, Visitor
@@ -155,11 +154,26 @@ def test_no_issue_is_made_twice_when_its_worker_is_frozen_and_wakes(
             installation.work(**freeze, **there) as zombie,
         ):
             graph_id, cursor = ship(installation, visitor)
-            until(lambda: frozen(zombie), f"the worker to freeze at {point}")
+            until(lambda: zombie.is_frozen, f"the worker to freeze at {point}")
             with installation.work(**there):
                 assert_shipped_once(visitor, graph_id, cursor, github)
             zombie.signal(signal.SIGCONT)
             check(visitor, start(visitor), NODES)  # it is of use again: nobody else is there to plan
             assert zombie.stop() == 0
             assert "Traceback" not in zombie.output
+            assert_shipped_once(visitor, graph_id, cursor, github)
+
+
+def test_a_plan_need_not_wait_for_all_of_a_shipment(installation: Installation) -> None:
+    with github_server() as github:
+        there = {"GITHUB_API_URL": github.url, "GITHUB_WRITE_PAUSE": "1", "WORKER_CONCURRENCY": "1"}
+        with (
+            installation.serve("--no-worker", **there) as server,
+            Visitor(server) as visitor,
+            installation.work(**there),
+        ):
+            graph_id, cursor = ship(installation, visitor)
+            until(lambda: github.issues, "the first issue")
+            check(visitor, start(visitor), NODES)
+            assert len(github.issues) < NODES
             assert_shipped_once(visitor, graph_id, cursor, github)

@@ -9,12 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from psycopg.types.json import Jsonb
 
 from tests.faults.story import STAGES, check_finished, stages
-from tests.helpers.installation import Installation, Running, until
+from tests.helpers.installation import Installation, until
 from tests.helpers.visitors import Visitor
 
 pytestmark = pytest.mark.faults
@@ -60,10 +59,6 @@ def test_a_run_that_kills_every_worker_ends_with_an_error(
     }  # fmt: skip
 
 
-def frozen(worker: Running) -> bool:
-    return psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
-
-
 @pytest.mark.parametrize("point", ["search:started", "persist:computed"])
 def test_a_frozen_worker_that_was_overtaken_writes_nothing_when_it_wakes(
     installation: Installation, visitor: Visitor, tmp_path: Path, point: str
@@ -71,7 +66,7 @@ def test_a_frozen_worker_that_was_overtaken_writes_nothing_when_it_wakes(
     freeze = {"CRASH_AT": point, "CRASH_ONCE": str(tmp_path / "frozen"), "CRASH_SIGNAL": "SIGSTOP"}
     with installation.work(**freeze) as zombie:
         job_id = visitor.start()
-        until(lambda: frozen(zombie), f"the worker to freeze at {point}")
+        until(lambda: zombie.is_frozen, f"the worker to freeze at {point}")
         with installation.work():
             before = check_finished(installation, visitor, job_id)
         zombie.signal(signal.SIGCONT)
@@ -89,10 +84,10 @@ def test_a_worker_that_wakes_does_not_end_the_job_that_another_one_has(
     alone = {"JOB_SWEEP_INTERVAL": "600"}  # it must not take the job back when it wakes
     with installation.work(CRASH_AT="search:computed", **freeze, **alone) as zombie:
         job_id = visitor.start()
-        until(lambda: frozen(zombie), "the worker to freeze")
+        until(lambda: zombie.is_frozen, "the worker to freeze")
         crash = {"CRASH_AT": "analyze:started", "CRASH_SIGNAL": "SIGSTOP"}
         with installation.work(**crash) as other:
-            until(lambda: frozen(other), "the other worker to freeze")
+            until(lambda: other.is_frozen, "the other worker to freeze")
             zombie.signal(signal.SIGCONT)
             assert zombie.stop() == 0
             state = "SELECT status::text FROM procrastinate_jobs WHERE lock = %s"

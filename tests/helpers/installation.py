@@ -67,6 +67,10 @@ class Running:
         return self._log.read_text(errors="replace")
 
     @property
+    def is_frozen(self) -> bool:
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 

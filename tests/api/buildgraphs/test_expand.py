@@ -15,7 +15,7 @@ from chat import tasks as chat_tasks
 from chat.models import ChatMessage
 from manticscore import errors
 from projects.models import Project
-from realtime import runs
+from realtime import cancellation, runs
 from realtime.models import Stream
 from tests import factories
 from tests.api.buildgraphs.conftest import worked
@@ -184,3 +184,52 @@ def test_two_at_once() -> None:
     assert sorted(answers) == [202, 409, 409, 409]
     worked(graph)
     assert log.types(graph.pk).count("expand_start") == 1
+
+
+@pytest.mark.parametrize("status", ["done", "skipped"])
+def test_work_that_is_settled(ada: Person, collapsed: BuildNode, status: str) -> None:
+    ada.client.patch(f"/build-nodes/{collapsed.pk}", {"user_status": status})
+    response = expand(ada, collapsed)
+    assert response.status_code == 409
+    assert response.json() == {"detail": f"Only open work can be expanded; this node is {status}"}
+
+
+def test_a_template_that_is_gone(ada: Person, graph: BuildGraph, collapsed: BuildNode) -> None:
+    BuildNode.objects.filter(pk=collapsed.pk).update(part="renamed", node_key="shopping-list.renamed")
+    other = graph.nodes.get(node_key="shopping-list.editing")
+    BuildNode.objects.filter(pk=other.pk).update(archetype="renamed")
+    for node in (collapsed, other):
+        assert ada.client.post(f"/build-nodes/{node.pk}/assess").status_code == 409
+        assert expand(ada, node).status_code == 202
+    worked(graph)
+    failed = [data for _, event, data in log.stored(graph.pk) if event == "error"]
+    assert [(data["code"], data["retryable"]) for data in failed] == [("TEMPLATE_GONE", False)] * 2
+    BuildNode.objects.filter(pk=collapsed.pk).update(node_status="expanded")
+    again = ada.client.post(f"/build-nodes/{collapsed.pk}/re-expand", {})
+    assert again.status_code == 409
+    assert "any more" in again.json()["detail"]
+
+
+def test_what_was_not_expanded_yet_is_cancelled(
+    ada: Person, graph: BuildGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [graph.nodes.get(node_key=f"shopping-list.{key}") for key in ("model", "editing")]
+    for node in nodes:
+        expand(ada, node)
+    sound = planner.expansion
+
+    def then_cancelled(*place: Any) -> Any:
+        assert cancellation.request(ada.principal.pk, "build", graph.pk)
+        return sound(*place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(planner, "expansion", then_cancelled)
+        graph = worked(graph)
+    assert [graph.nodes.get(pk=node.pk).node_status for node in nodes] == ["expanded", "collapsed"]
+    told = log.stored(graph.pk)
+    assert [event for _, event, _ in told[-2:]] == ["error", "done"]
+    assert (told[-2][2]["code"], told[-2][2]["retryable"]) == ("CANCELLED", False)
+    assert (graph.status, graph.stream.status, graph.stream.is_closed) == ("ready", "ready", True)
+    assert expand(ada, nodes[1]).status_code == 202
+    worked(graph)
+    assert log.types(graph.pk).count("expand_done") == 2

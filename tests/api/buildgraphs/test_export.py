@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
+from accounts import ratelimits
 from buildgraphs import plansheet, reading
 from buildgraphs.models import BuildGraph
 from tests import factories
@@ -139,3 +141,15 @@ def test_no_cell_is_a_formula(ada: Person, name: str) -> None:
 
 def test_unknown_format(ada: Person, graph: BuildGraph) -> None:
     assert export(ada, graph, "format=docx").status_code == 422
+
+
+def test_pdfs_are_limited_as_those_of_research_are(
+    ada: Person, graph: BuildGraph, settings: LazySettings
+) -> None:
+    settings.RATELIMIT_ENABLE = True
+    for _ in range(ratelimits.PDF.count):
+        ratelimits.check_all([(ratelimits.PDF, ada.principal.pk)])
+    refused = export(ada, graph, "format=pdf")
+    assert refused.status_code == 429
+    assert int(refused["Retry-After"]) >= 1
+    assert export(ada, graph, "format=markdown").status_code == 200

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
+import json
 import uuid
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import credits
 from buildgraphs import generation, tasks
 from buildgraphs.models import BuildGraph, BuildNode
+from buildgraphs.reading import Reading
 from manticscore import errors
 from projects.models import Project
+from realtime import cancellation, runs
 from realtime.models import Event, Stream
-from research.models import Evidence
+from research.models import Evidence, ResearchJob
 from tests import factories
 from tests.api.buildgraphs.conftest import worked
 from tests.api.buildgraphs.test_start import artifact, feature
@@ -66,6 +70,18 @@ def test_list(ada: Person, mallory: Person, graph: BuildGraph, project: Project)
     of_project = ada.client.get(f"/build-graphs?project_id={project.pk}").json()["graphs"]
     assert [row["graph_id"] for row in of_project] == [str(graph.pk)]
     assert "nodes" not in of_project[0]
+
+
+def test_a_page_begins_where_the_one_before_ended_although_that_graph_is_gone(ada: Person) -> None:
+    made = [factories.build_graph(ada.principal) for _ in range(4)]
+    BuildGraph.objects.update(created_at="2026-01-01T00:00:00Z")  # at once: the id decides
+    expected = sorted((str(graph.pk) for graph in made), reverse=True)
+    first = ada.client.get("/build-graphs?limit=2").json()
+    assert [row["graph_id"] for row in first["graphs"]] == expected[:2]
+    ada.client.delete(f"/build-graphs/{expected[1]}")
+    second = ada.client.get(f"/build-graphs?limit=2&before={first['next_before']}").json()
+    assert [row["graph_id"] for row in second["graphs"]] == expected[2:]
+    assert ada.client.get("/build-graphs?before=x").status_code == 422
 
 
 def filled(owner: Person, count: int) -> BuildGraph:
@@ -157,6 +173,117 @@ def test_retry_goes_on_where_the_run_stopped(ada: Person, monkeypatch: pytest.Mo
     assert stages.count("gather") == 2, "its checkpoint was used"
 
 
+def started(ada: Person) -> BuildGraph:
+    body = {"idea": "a box", "features": [{"label": "Notes"}, {"label": "Dark mode"}]}
+    return BuildGraph.objects.get(pk=ada.client.post("/build-graphs", body).json()["graph_id"])
+
+
+def test_a_retry_costs_what_was_given_back(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    graph = started(ada)
+    with monkeypatch.context() as patch:
+        patch.setattr(generation, "store", broken)
+        for _ in range(2):
+            assert worked(graph).status == "failed"
+            assert credits.usage(ada.principal.pk).credits == 0
+            assert ada.client.post(url(graph, "/retry")).status_code == 202
+            assert credits.usage(ada.principal.pk).credits == 1
+    assert worked(graph).status == "ready"
+    assert credits.usage(ada.principal.pk).credits == 1
+
+
+def test_a_retry_without_credits(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    graph = started(ada)
+    monkeypatch.setattr(generation, "store", broken)
+    worked(graph)
+    settings.CREDITS_ENFORCED = True
+    while credits.usage(ada.principal.pk).credits_left:
+        credits.charge(owner_id=ada.principal.pk, action="build", entity_id=uuid.uuid4())
+    assert ada.client.post(url(graph, "/retry")).status_code == 429
+    assert worked(graph).stream.is_closed
+
+
+def test_a_plan_that_is_cancelled_stops_before_the_next_feature(
+    ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = started(ada)
+    sound = generation.store
+
+    def then_cancelled(context: Any, root: Any, report: Any) -> None:
+        sound(context, root, report)
+        assert cancellation.request(ada.principal.pk, "build", graph.pk)
+
+    monkeypatch.setattr(generation, "store", then_cancelled)
+    graph = worked(graph)
+    assert (graph.status, graph.nodes.filter(parent=None).count()) == ("failed", 1)
+    told = log.stored(graph.pk)
+    assert [event for _, event, _ in told[-2:]] == ["error", "done"]
+    assert told[-2][2]["code"] == "CANCELLED"
+    assert credits.usage(ada.principal.pk).credits == 1, "work had begun"
+
+
+@pytest.mark.parametrize("error", [errors.WorkerCrashed(), errors.InternalError()])
+def test_a_delivered_graph_stays_paid_for(ada: Person, error: errors.PipelineError) -> None:
+    graph = worked(started(ada))
+    collapsed = graph.nodes.filter(node_status="collapsed").first()
+    assert collapsed is not None
+    ada.client.post(f"/build-nodes/{collapsed.pk}/expand")
+    assert runs.abandon(graph.pk, error)
+    assert credits.usage(ada.principal.pk).credits == 1
+
+
+def researched(ada: Person, label: str, text: str) -> ResearchJob:
+    job = factories.research_job(
+        ada.principal, artifact=artifact(features=[feature(label, in_idea=True, text=text)])
+    )
+    Stream.objects.filter(pk=job.pk).update(status="completed", closed_seq=1, last_seq=1)
+    return job
+
+
+def test_research_that_is_linked_while_material_is_gathered(ada: Person) -> None:
+    graph, job = started(ada), researched(ada, "Notes", "Notes are shared.")
+    pending = [job]
+
+    def link_first(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if pending and "FOR NO KEY UPDATE" in sql:
+            body = {"research_id": str(pending.pop().pk)}
+            assert ada.client.post(url(graph, "/research"), body).status_code == 200
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(link_first):
+        graph = worked(graph)
+    assert not pending
+    assert "Notes are shared." in str(graph.material)
+
+
+def test_only_research_with_a_result_is_linked(ada: Person, graph: BuildGraph) -> None:
+    running = factories.research_job(ada.principal)
+    answer = ada.client.post(url(graph, "/research"), {"research_id": str(running.pk)})
+    assert (answer.status_code, answer.json()) == (409, {"detail": "The research is not complete"})
+    missing = ada.client.post(url(graph, "/research"), {})
+    assert (missing.status_code, missing.json()) == (400, {"detail": "research_id required"})
+
+
+def test_lineage_names_the_research_behind_the_evidence(ada: Person) -> None:
+    jobs = [researched(ada, label, f"{label} it has.") for label in ("Notes", "Dark mode", "Photo albums")]
+    graph = started(ada)
+    graph.research.add(*jobs)
+    worked(graph)
+    roots = ada.client.get(url(graph)).json()["nodes"]
+    named = {root["name"]: root["lineage"]["research_ids"] for root in roots}
+    assert named == {"Notes": [str(jobs[0].pk)], "Dark mode": [str(jobs[1].pk)]}
+
+
+def test_lineage_names_research_of_features() -> None:
+    statement = {"evidence_id": "e", "source": "Mealie", "text": "It can.", "research_id": "study"}
+    graph = BuildGraph(material={"features": [{"id": "f", "statements": [statement]}]})
+    node = BuildNode(feature_id="f", evidence_ids=["e", "other"])
+    assert Reading(graph, [node], {}, [], {}).research_behind(node) == ["study"]
+
+
 def evidenced(ada: Person, project: Project) -> tuple[BuildGraph, Evidence]:
     row = feature("Shopping list", in_idea=True, text="Lists are shared.")
     job = factories.research_job(ada.principal, artifact=artifact(features=[row]))
@@ -203,7 +330,9 @@ def test_evidence_that_is_no_longer_kept_is_stale(ada: Person, project: Project)
 
 def test_nowhere_to_ship_to(ada: Person, graph: BuildGraph) -> None:
     assert ada.client.post(url(graph, "/ship"), {"target": "fax"}).status_code == 422
-    assert ada.client.post(url(graph, "/ship"), {}).status_code == 422
+    for missing in ({}, {"target": None}):
+        answer = ada.client.post(url(graph, "/ship"), missing)
+        assert (answer.status_code, answer.json()) == (400, {"detail": "target required"})
 
 
 def test_next_and_progress(ada: Person, graph: BuildGraph) -> None:
@@ -216,3 +345,24 @@ def test_next_and_progress(ada: Person, graph: BuildGraph) -> None:
     assert [row["progress"]["percent"] for row in progress["features"]] == [33, 0, 0]
     graph.nodes.update(user_status="done")
     assert ada.client.get(url(graph, "/next")).json() == {"node": None, "actionable": 0}
+
+
+def test_nodes_look_the_same_everywhere(ada: Person, graph: BuildGraph, collapsed: BuildNode) -> None:
+    following = ada.client.get(url(graph, "/next")).json()["node"]
+    assessed = ada.client.post(f"/build-nodes/{collapsed.pk}/assess").json()
+    assert set(following) == set(assessed) == NODE_FIELDS
+
+
+def test_progress_is_told_in_numbers(ada: Person, graph: BuildGraph) -> None:
+    leaf = ada.client.get(url(graph)).json()["nodes"][0]["children"][2]
+    numbers = leaf["roll_up"]["progress"]
+    assert [json.dumps(value) for value in numbers.values()] == ["1", "0", "0", "0", "0"]
+
+
+@pytest.mark.parametrize("status", ["done", "skipped"])
+def test_a_feature_that_is_settled_settles_what_is_below(ada: Person, graph: BuildGraph, status: str) -> None:
+    root = graph.nodes.get(node_key="shopping-list")
+    body = ada.client.patch(f"/build-nodes/{root.pk}", {"user_status": status}).json()
+    assert body["roll_up"]["progress"]["percent"] == 100
+    assert body["roll_up"]["progress"][status] == 3
+    assert not ada.client.get(url(graph, "/next")).json()["node"]["node_key"].startswith("shopping-list")

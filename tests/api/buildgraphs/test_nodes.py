@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from buildgraphs import generation, tree
 from buildgraphs.models import BuildGraph, BuildNode
+from manticscore import errors
+from realtime import runs
 from realtime.models import Stream
 from tests import factories
 from tests.api.buildgraphs.conftest import worked
@@ -128,7 +131,7 @@ def test_new_research_is_shown_and_then_kept(ada: Person, graph: BuildGraph, exp
     rules.refresh_from_db()
     assert rules.user_status == "done"
     told = [event for _, event, _ in log.stored(graph.pk)[before:]]
-    assert told == ["expand_start", "expand_done", "done"]
+    assert told == ["expand_start", "node_updated", "expand_done", "done"]
     assert ada.client.post(url(expanded, "/re-expand"), body).status_code == 409, "that revision is over"
 
 
@@ -257,3 +260,85 @@ def test_an_edited_spec_is_shown_and_given_up_by_a_new_expansion(ada: Person, ex
         spec = child.spec
         child.refresh_from_db()
         assert child.spec == spec
+
+
+def test_needs_that_were_taken_away_stay_away(
+    ada: Person, graph: BuildGraph, leaf: BuildNode, collapsed: BuildNode
+) -> None:
+    ada.client.patch(url(leaf), {"depends_on": [], "name": "Pages"})
+    assert ada.client.patch(url(collapsed), {"depends_on": [str(leaf.pk)]}).status_code == 200
+    applied = replaced(ada, graph.nodes.get(node_key="shopping-list"))
+    assert [each["node_key"] for each in applied["changed"]] == [leaf.node_key]
+    needs = generation.needs_of(graph.pk)
+    assert leaf.pk not in needs
+    assert not tree.would_cycle(graph.nodes.all(), needs)
+
+
+def replaced(ada: Person, node: BuildNode) -> dict[str, Any]:
+    """What a new expansion of the node changed."""
+    shown = ada.client.post(url(node, "/re-expand"), {}).json()
+    answer = ada.client.post(url(node, "/re-expand"), {"keep": "new", "revision": shown["revision"]})
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_failed_plan_is_not_expanded_anew(ada: Person, graph: BuildGraph) -> None:
+    root = graph.nodes.get(node_key="shopping-list")
+    BuildGraph.objects.filter(pk=graph.pk).update(ready_at=None)
+    Stream.objects.filter(pk=graph.pk).update(status="failed")
+    shown = ada.client.post(url(root, "/re-expand"), {}).json()
+    answer = ada.client.post(url(root, "/re-expand"), {"keep": "new", "revision": shown["revision"]})
+    assert (answer.status_code, answer.json()) == (409, {"detail": "The graph is not ready yet"})
+    assert ada.client.post(f"/build-graphs/{graph.pk}/retry").status_code == 202
+
+
+def test_a_new_expansion_keeps_assessments_and_higher_risks(
+    ada: Person, graph: BuildGraph, expanded: BuildNode, leaf: BuildNode
+) -> None:
+    editing = graph.nodes.get(node_key="shopping-list.editing")
+    ada.client.patch(url(expanded), {"name": "Tables"})
+    ada.client.patch(url(leaf), {"name": "Pages", "risk": "red"})
+    ada.client.patch(url(editing), {"name": "Forms", "risk": "red"})
+    replaced(ada, graph.nodes.get(node_key="shopping-list"))
+    before = expanded.effort, expanded.confidence, expanded.reasons
+    for node in (expanded, leaf, editing):
+        node.refresh_from_db()
+    assert (expanded.effort, expanded.confidence, expanded.reasons) == before
+    assert expanded.effort
+    assert (leaf.risk, leaf.effort, editing.risk, editing.effort) == ("red", "small", "red", None)
+
+
+def test_changes_are_told(ada: Person, graph: BuildGraph, leaf: BuildNode) -> None:
+    before = len(log.stored(graph.pk))
+    ada.client.patch(url(leaf), {"user_status": "done", "name": "Pages"})
+    ada.client.post(url(leaf, "/assess"))
+    ada.client.patch(url(leaf), {})
+    told = log.stored(graph.pk)[before:]
+    assert [event for _, event, _ in told] == ["node_updated", "done"] * 2
+    shown = ada.client.get(url(leaf)).json()
+    (_, _, data) = told[-2]
+    assert data == {name: shown[name] for name in data}
+    assert (data["id"], data["name"], data["user_status"]) == (str(leaf.pk), "Pages", "done")
+    stream = Stream.objects.get(pk=graph.pk)
+    assert (stream.status, stream.is_closed, stream.attempt) == ("ready", True, 1)
+
+
+def test_changes_are_told_while_a_worker_is_expected(
+    ada: Person, graph: BuildGraph, leaf: BuildNode, collapsed: BuildNode
+) -> None:
+    ada.client.post(url(collapsed, "/expand"))
+    ada.client.patch(url(leaf), {"user_status": "done"})
+    assert log.types(graph.pk)[-2:] == ["expand_start", "node_updated"]
+    worked(graph)
+    assert log.types(graph.pk)[-1] == "done"
+
+
+def test_changes_of_a_failed_plan_leave_it_as_it_is(ada: Person) -> None:
+    graph = factories.build_graph(ada.principal)
+    node = factories.build_node(graph)
+    runs.abandon(graph.pk, errors.BudgetExceeded(stage="plan"))
+    Stream.objects.filter(pk=graph.pk).update(stage="plan")
+    assert ada.client.patch(url(node), {"name": "Pages"}).status_code == 200
+    stream = Stream.objects.get(pk=graph.pk)
+    assert (stream.status, stream.stage, stream.is_closed) == ("failed", "plan", True)

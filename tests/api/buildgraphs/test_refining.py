@@ -129,3 +129,31 @@ def test_timeout_of_an_expansion(ada: Person, monkeypatch: pytest.MonkeyPatch) -
     assert codes == ["LLM_TIMEOUT"]
     node.refresh_from_db()
     assert (node.node_status, node.children.count()) == ("expanded", 2)
+
+
+def test_an_expansion_without_the_model_says_so(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, _ = planned(monkeypatch, ada, {}, errors.CeilingReached())
+    node = graph.nodes.get(node_key="shopping-list.model")
+    ada.client.post(f"/build-nodes/{node.pk}/expand")
+    worked(graph)
+    told = [(event, data) for _, event, data in log.stored(graph.pk)]
+    ((_, progress),) = [each for each in told if each[0] == "progress"]
+    assert progress["stage"] == "expand"
+    assert progress["message"].endswith(errors.CeilingReached().message)
+    assert told[-2][0] == "expand_done"
+
+
+def test_what_is_changed_while_the_model_thinks_stays(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"risk": "red", "name": "Tables", "effort": "very_large", "unknowns": ["How many?"]}
+
+    def patched(request: Any) -> dict[str, Any]:
+        assert ada.client.patch(f"/build-nodes/{node.pk}", wanted).status_code == 200
+        return {}
+
+    graph, _ = planned(monkeypatch, ada, {}, patched)
+    node = graph.nodes.get(node_key="shopping-list.model")
+    ada.client.post(f"/build-nodes/{node.pk}/expand")
+    worked(graph)
+    node.refresh_from_db()
+    assert {name: getattr(node, name) for name in wanted} == wanted
+    assert (node.node_status, node.confidence) == ("expanded", "medium")

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import vault
 from buildgraphs import shipping
@@ -16,7 +18,7 @@ from buildgraphs.models import BuildGraph, Shipment, ShippedItem
 from manticscore import errors
 from manticscore.clients import services
 from manticscore.pipeline import Patience, Superseded
-from realtime import runs
+from realtime import cancellation, runs
 from realtime.models import Event
 from tests import factories
 from tests.api.buildgraphs.conftest import worked
@@ -301,3 +303,89 @@ def test_the_token_is_nowhere(connected: Person, graph: BuildGraph, github: GitH
     texts += [answer.content.decode(), json.dumps(shipped(connected, graph))]
     texts += [str(vars(row)) for row in (*Shipment.objects.all(), *ShippedItem.objects.all())]
     assert not [text for text in texts if TOKEN in text]
+
+
+def jobs_of(graph: BuildGraph) -> list[ProcrastinateJob]:
+    """Those that wait for a worker."""
+    return list(ProcrastinateJob.objects.filter(lock=str(graph.pk), status="todo").order_by("id"))
+
+
+def taken(graph: BuildGraph) -> BuildGraph:
+    """The graph after a worker took its jobs out of the queue and did them."""
+    ProcrastinateJob.objects.filter(lock=str(graph.pk))._raw_delete("default")
+    return worked(graph)
+
+
+def test_shipping_lets_others_go_first(
+    connected: Person, graph: BuildGraph, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "TURN_SECONDS", 0.0)
+    ship(connected, graph)
+    for turn in range(1, graph.nodes.count() + 1):
+        assert not taken(graph).stream.is_closed
+        assert [(job.priority, job.scheduled_at) for job in jobs_of(graph)] == [(-1, None)]
+        assert len(github.issues) == turn
+    assert taken(graph).stream.is_closed
+    assert jobs_of(graph) == []
+    assert_one_each(graph, github)
+    assert github.count("POST", "/labels") == len(github.labels), "made once for all turns"
+
+
+def test_one_job_that_waits_is_enough(
+    connected: Person, graph: BuildGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipping, "TURN_SECONDS", 0.0)
+    ship(connected, graph)
+    taken(graph)
+    worked(graph)
+    assert len(jobs_of(graph)) == 1
+
+
+def test_a_long_wait_keeps_no_worker(connected: Person, graph: BuildGraph, github: GitHubServer) -> None:
+    collapsed = graph.nodes.get(node_key="shopping-list.model")
+    ship(connected, graph)
+    github.fail("POST", "/issues", lambda: None, refusal(429, Retry_After="30"))
+    taken(graph)
+    (waiting,) = jobs_of(graph)
+    assert waiting.scheduled_at is not None
+    asked = len(github.asked)
+    connected.client.post(f"/build-nodes/{collapsed.pk}/expand")
+    worked(graph)
+    assert told(graph, "expand_done"), "nobody waits for a shipment that waits"
+    assert len(github.asked) == asked
+    Shipment.objects.update(not_before=timezone.now())
+    assert worked(graph).stream.is_closed
+    assert_one_each(graph, github)
+
+
+def test_a_tracker_that_always_wants_to_wait(
+    connected: Person, graph: BuildGraph, github: GitHubServer
+) -> None:
+    ship(connected, graph)
+    github.fail("POST", "/issues", *[refusal(429, Retry_After="30")] * 3)
+    for _ in range(3):
+        assert told(graph, "error") == []
+        worked(graph)
+        Shipment.objects.update(not_before=timezone.now())
+    assert told(graph, "error")[-1]["code"] == "GITHUB_RATE_LIMITED"
+
+
+def test_a_shipment_that_is_cancelled(
+    connected: Person, graph: BuildGraph, github: GitHubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(connected, graph)
+
+    def cancelled(name: str) -> None:
+        if name == "ship:recorded":
+            cancellation.request(connected.principal.pk, "build", graph.pk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shipping, "crash_point", cancelled)
+        graph = worked(graph)
+    assert len(github.issues) == 1
+    assert told(graph, "error")[-1]["code"] == "CANCELLED"
+    assert shipped(connected, graph)["ships"][0]["error_code"] == "CANCELLED"
+    assert (graph.status, graph.stream.status, graph.stream.is_closed) == ("ready", "ready", True)
+    assert ship(connected, graph).status_code == 202
+    worked(graph)
+    assert_one_each(graph, github)

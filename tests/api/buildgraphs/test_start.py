@@ -66,7 +66,11 @@ def test_whole_run(ada: Person, project: Project) -> None:
         ({"features": "all"}, 422, None),
         ({"features": [{"label": "a\ud800b"}]}, 422, None),
         ({"features": [{"label": "a\x00b"}]}, 422, None),
+        ({"features": [None]}, 422, None),
+        ({"features": [{"label": "x"}, None]}, 422, None),
+        ({"features": ["x"]}, 422, None),
         ({"idea": ""}, 422, None),
+        ({"idea": None}, 400, "idea required"),
         ({"idea": "x" * 5001}, 422, None),
         ({"features": [{"id": "x"}]}, 422, None),
         ({"features": [{"label": "x"}] * 101}, 422, "features: at most 100"),
@@ -143,3 +147,18 @@ def test_repeated_key_makes_one_graph(ada: Person) -> None:
     answers = [ada.client.post(URL, BODY, headers={"Idempotency-Key": "one"}).json() for _ in range(2)]
     assert answers[0] == answers[1]
     assert BuildGraph.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["research_id", "feature_research_id"])
+def test_research_without_a_result(ada: Person, name: str) -> None:
+    made = factories.research_job if name == "research_id" else factories.feature_research_job
+    job: Any = made(ada.principal)
+    for change in ({}, {"features": [], "auto_select": True}):
+        response = ada.client.post(URL, {**BODY, **change, name: str(job.pk)})
+        assert (response.status_code, response.json()) == (409, {"detail": "The research is not complete"})
+    assert BuildGraph.objects.count() == 0
+
+
+def test_missing_idea(ada: Person) -> None:
+    response = ada.client.post(URL, {"features": BODY["features"]})
+    assert (response.status_code, response.json()) == (400, {"detail": "idea required"})

@@ -61,6 +61,21 @@ def test_skipped_work_is_settled() -> None:
     assert tree.roll_up([root, first, second])[root.id].progress.percent == 100
 
 
+def test_a_settled_whole_settles_its_leaves() -> None:
+    root, first, second, other = nodes = family()
+    root.user_status, second.user_status = "done", "skipped"
+    below = Node("a.x.z", first.id, user_status="in_progress")
+    found = tree.roll_up([*nodes, below])
+    assert found[root.id].progress == tree.Progress(2, 1, 0, 1)
+    assert found[below.id].progress == tree.Progress(1, 1)
+    assert tree.actionable([*nodes, below], {other.id: [root.id]}) == [other]
+
+
+def test_a_hundred_percent_is_all_of_it() -> None:
+    assert tree.Progress(400, 399).percent == 99
+    assert tree.Progress(400, 300, skipped=100).percent == 100
+
+
 def test_what_is_needed_comes_first() -> None:
     root, first, second, other = nodes = family()
     needs = {second.id: [first.id], other.id: [root.id]}

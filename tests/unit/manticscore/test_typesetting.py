@@ -43,3 +43,14 @@ def test_what_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
 def test_nothing_outside_the_templates_is_read(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="non-zero exit status"):
         compiled(tmp_path, '#read("/etc/passwd")')
+
+
+def test_only_a_few_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(1 + documents.MAX_WAITING):
+        assert documents.places.acquire(blocking=False)
+    try:
+        with pytest.raises(errors.Unavailable):
+            documents.pdf("buildgraphs/plan.typ", {"title": "Plan", "nodes": []})
+    finally:
+        documents.places.release(1 + documents.MAX_WAITING)
+    assert documents.TURN_SECONDS <= 5

@@ -41,8 +41,8 @@ serve: $(VENV)/.runtime ## the server with its worker, until Ctrl-C (PORT, HOST)
 work: $(VENV)/.runtime ## a worker as a process of its own
 	@$(PY) manage.py work
 
-test: $(VENV)/.dev ## the whole test suite
-	@$(PY) -m pytest
+test: $(VENV)/.dev ## the whole test suite, a process per core
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev ## ruff and mypy
 	@$(VENV)/bin/ruff check .

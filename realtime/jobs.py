@@ -56,8 +56,9 @@ WHEN_DATABASE_FAILS = RetryStrategy(
 )
 
 STALLED = """
-    SELECT job.id, job.lock, job.attempts FROM procrastinate_jobs job
+    SELECT job.id, stream.id, job.attempts FROM procrastinate_jobs job
     LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+    LEFT JOIN realtime_stream stream ON stream.id::text = job.lock
     WHERE job.status = 'doing'
       AND (worker.id IS NULL OR (worker.last_heartbeat < now() - make_interval(secs => %(after)s)
            -- While the server was down nobody could give a sign of life.
@@ -191,8 +192,8 @@ def sweep() -> None:
             if not cursor.fetchone()[0]:
                 return
             cursor.execute(STALLED, {"after": settings.JOB_STALLED_AFTER})
-            for job_id, lock, attempts in cursor.fetchall():
-                one_of_many(rescue, job_id, lock, attempts)
+            for job_id, stream_id, attempts in cursor.fetchall():
+                one_of_many(rescue, job_id, stream_id, attempts)
             cursor.execute(ORPHANED, [list(LONG_LIVED), settings.JOB_STALLED_AFTER])
             for (stream_id,) in cursor.fetchall():
                 logger.error("stream %s is open but has no job", stream_id)
@@ -228,9 +229,9 @@ def one_of_many(step: Callable[..., object], *arguments: object) -> None:
         logger.warning("a stalled job could not be helped yet: %r", error)
 
 
-def rescue(job_id: int, lock: str | None, attempts: int) -> None:
+def rescue(job_id: int, stream_id: UUID | None, attempts: int) -> None:
     """Hand the job on, or end it. Of one without a stream nobody counts the crashes: every try was one."""
-    crashes = runs.count_crash(UUID(lock)) if lock else attempts + 1
+    crashes = attempts + 1 if stream_id is None else runs.count_crash(stream_id)
     if crashes < MAX_CRASHES:
         logger.warning("job %s lost its worker, handing it on", job_id)
         app.job_manager.retry_job_by_id(job_id, retry_at=timezone.now())
@@ -238,5 +239,5 @@ def rescue(job_id: int, lock: str | None, attempts: int) -> None:
     logger.error("job %s lost its worker %s times, giving up", job_id, crashes)
     with connection.cursor() as cursor:
         cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'failed', false)", [job_id])
-    if lock:
-        runs.abandon(UUID(lock), errors.WorkerCrashed())
+    if stream_id is not None:
+        runs.abandon(stream_id, errors.WorkerCrashed())

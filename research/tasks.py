@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from uuid import NAMESPACE_DNS, UUID, uuid5
+from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
@@ -56,7 +56,7 @@ def recheck_by_host(source_ids: Iterable[UUID], asked_by: str = "") -> None:
     """
     for host, group in rechecking.by_host(source_ids).items():
         recheck_sources.configure(
-            lock=str(uuid5(NAMESPACE_DNS, host)),  # the rescue of dead workers' jobs wants UUIDs
+            lock=f"pages of {host}",
             queueing_lock=f"{asked_by} {host}" if asked_by else None,
         ).defer(source_ids=[str(source_id) for source_id in group])
 

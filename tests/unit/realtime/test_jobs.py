@@ -233,15 +233,16 @@ async def test_a_worker_that_fails_starts_again(failure: Exception, monkeypatch:
         await asyncio.gather(working, return_exceptions=True)
 
 
-def taken_without_lock(attempts: int) -> int:
+def taken_without_stream(attempts: int, lock: str | None) -> int:
     """A job of no stream, in the hands of a worker that is dead, after so many tries."""
-    job_id = recheck_sources.defer(source_ids=[])
+    job_id = recheck_sources.configure(lock=lock).defer(source_ids=[])
     query("UPDATE procrastinate_jobs SET status = 'doing', attempts = %s WHERE id = %s", attempts, job_id)
     return job_id
 
 
-def test_a_job_without_a_stream_that_kills_its_workers_ends_too(queue: None) -> None:
-    job_id = taken_without_lock(0)
+@pytest.mark.parametrize("lock", [None, "pages of one.example", "6f7d3d5e-54a5-4b7e-9d3f-0a6f2b1c4e8d"])
+def test_a_job_without_a_stream_that_kills_its_workers_ends_too(queue: None, lock: str | None) -> None:
+    job_id = taken_without_stream(0, lock)
     found = []
     for _ in range(3):
         jobs.sweep()

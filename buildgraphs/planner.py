@@ -86,6 +86,16 @@ class Said:
         """Slogans, limits and faults, which are no example to follow."""
         return [each for each in self.statements if not wording.states_behaviour(each.text)][:MAX_ASIDE]
 
+    @property
+    def against(self) -> tuple[Statement, ...]:
+        """What people complain about."""
+        return self.complaints[:MAX_STATEMENTS]
+
+    @property
+    def evidence_ids(self) -> tuple[str, ...]:
+        """Of whatever stands in the node's spec."""
+        return tuple(each.evidence_id for each in (*self.shown, *self.aside, *self.against))
+
 
 def name_in_text(label: str) -> str:
     """A label inside a sentence. One in the plural stands there as a name, since all templates speak of one.
@@ -235,7 +245,7 @@ def draft(setting: Setting, part: Part, number: int, parent_key: str, place: str
         spec=spec,
         briefing=Briefing(setting.material.idea, (*trail(setting, place), setting.fill(part.name))),
         needs=tuple(f"{parent_key}.{key}" for key in needs_of(setting, part, place)),
-        evidence_ids=tuple(each.evidence_id for each in said.statements),
+        evidence_ids=said.evidence_ids,
     )
 
 
@@ -252,7 +262,7 @@ def constraints(setting: Setting, part: Part, place: str, said: Said) -> list[st
 
 
 def warnings(setting: Setting, said: Said) -> Iterator[str]:
-    yield from (setting.fill(COMPLAINT, each) for each in said.complaints[:MAX_STATEMENTS])
+    yield from (setting.fill(COMPLAINT, each) for each in said.against)
     yield from setting.feature.cautions[:MAX_STATEMENTS]
     yield from (setting.fill(ASIDE, each) for each in said.aside)
 
@@ -303,7 +313,7 @@ def head(setting: Setting, root: Root, parts: Sequence[Draft]) -> Draft:
         spec=spec,
         briefing=Briefing(setting.material.idea, tuple(trail(setting, "")), needs=setting.needs),
         needs=root.needs,
-        evidence_ids=tuple(each.evidence_id for each in said.statements),
+        evidence_ids=said.evidence_ids,
     )
 
 

@@ -91,6 +91,22 @@ def test_complaints_and_cautions_become_constraints_of_what_they_concern() -> No
     assert [key.removeprefix("shopping-list") for key in warned] == ["", ".editing", ".editing.remove"]
 
 
+def test_evidence_of_a_node_is_what_its_spec_quotes() -> None:
+    def numbered(first: int, text: str) -> list[Statement]:
+        return [
+            Statement(evidence_id=f"e{number}", source="Mealie", text=text.format(number), research_id="r")
+            for number in range(first, first + 6)
+        ]
+
+    stated = numbered(10, "Lists keep {} entries in their order after a reload.")
+    complaints = numbered(20, "It has lost {} entries of mine.")
+    feature = Feature(id="f", label="Shopping list", statements=stated, complaints=complaints)
+    for each in nodes(Material(idea="x", features=[feature])):
+        spec = "\n".join([*each.spec.acceptance_criteria, *each.spec.constraints])
+        quoted = {said.evidence_id for said in (*stated, *complaints) if said.text in spec}
+        assert set(each.evidence_ids) == quoted, each.key
+
+
 def test_a_feature_of_one_kind_of_words_deals_by_the_rest() -> None:
     """All of them say "shopping list": that tells no part from another."""
     texts = [

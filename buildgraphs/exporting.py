@@ -64,8 +64,7 @@ def section(reading: Reading, node: BuildNode) -> str:
 
 def inline(text: str) -> str:
     """Text of strangers as Markdown in one line: neither HTML, nor a link, nor the start of a block."""
-    plain = issues.plain(text.replace("\\", "\\\\"))
-    return BLOCK.sub(r"\1\\", plain)
+    return BLOCK.sub(r"\1\\", issues.plain(text))
 
 
 def bullets(title: str, lines: Iterable[str], mark: str) -> str:

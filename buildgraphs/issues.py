@@ -15,7 +15,7 @@ MAX_TITLE = 256
 MAX_BODY = 65_536
 INVISIBLE = "\u200b"  # between a mark and what it would act on
 MARKER = re.compile(r"<!-- build-node: ([0-9a-f-]{36}) -->")
-ESCAPED = ((re.compile("&"), "&amp;"), (re.compile("<"), "&lt;"), (re.compile(r"([\[\]`])"), r"\\\1"),
+ESCAPED = ((re.compile("&"), "&amp;"), (re.compile("<"), "&lt;"), (re.compile(r"([\\\[\]`])"), r"\\\1"),
            (re.compile(r"@(?=\w)"), f"@{INVISIBLE}"), (re.compile(r"#(?=\d)"), f"#{INVISIBLE}"))  # fmt: skip
 PROMPT = "Prompt for a coding agent"
 RISK_COLORS = {"green": "0e8a16", "yellow": "fbca04", "red": "b60205"}

@@ -226,7 +226,7 @@ def test_an_output_that_cannot_be_stored_is_a_failure_of_its_stage(blocking: boo
 
 def test_an_error_that_cannot_be_stored_is_told_as_an_internal_one() -> None:
     journal = Refusing("error")
-    run([ScriptedStage("search", raising(errors.EmptyOutput("\ud800")))], journal)
+    run([ScriptedStage("search", raising(errors.EmptyOutput("nul \x00")))], journal)
     assert journal.story() == ["search started", "search failed", "error", "done"]
     assert journal.last("error")["code"] == "INTERNAL_ERROR"
 

@@ -24,7 +24,7 @@
     ├── Cancelled                     CANCELLED
     ├── LlmError                      LLM_UNAVAILABLE             its kinds: see clients/llm/errors.py
     ├── TemplateGone                  TEMPLATE_GONE               of build graphs: see buildgraphs/drafting.py
-    ├── ServiceError                  GITHUB_UNAVAILABLE, ...     its kinds: see clients/services.py
+    ├── ServiceError                  SERVICE_UNAVAILABLE         its kinds: see clients/services.py
     ├── WorkerCrashed                 WORKER_CRASHED
     └── InternalError                 INTERNAL_ERROR
 

@@ -8,6 +8,7 @@ class ResearchConfig(AppConfig):
         from accounts import profiles
         from projects import home, public
         from realtime import events
+        from research import receivers  # noqa: F401  # they connect themselves
         from research.events import FeatureResearchChained, ProjectSeeded
         from research.models import ResearchJob
         from research.results import summaries

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.helpers import environment  # first: starts the database and sets Django up
 
 # isort: split
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -21,6 +22,12 @@ from tests.helpers.queue import empty_queue
 __all__ = ["empty_queue", "environment", "hub_in_transaction", "keys_forgotten", "no_secrets_in_logs"]
 hypothesis.settings.register_profile("suite", deadline=None)  # other work on the machine is no failure
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Several test processes each have settings and a database server of their own, not those of this one."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ T = TypeVar("T")
 class ServiceError(errors.PipelineError):
     """{service} failed."""
 
+    code = "SERVICE_UNAVAILABLE"  # of no service in particular
     suffix = "UNAVAILABLE"
 
     def __init__(self, service: str, message: str = "") -> None:

@@ -130,6 +130,7 @@ def test_every_named_limit_is_in_the_table() -> None:
         "start_research": "10/m",
         "retry_section": "10/m",
         "research_stats": "30/m",
+        "recheck_evidence": "10/h",
         "create_project": "20/m",
         "search": "30/m",
         "pdf": "20/m",

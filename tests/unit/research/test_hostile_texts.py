@@ -36,7 +36,7 @@ IDEAS = """
 import django
 django.setup()
 from manticscore.lib import ideas
-from research import webpages
+from research.web import webpages
 from research.analyst import interpretation, lexical
 from research.analyst.documents import Corpus
 from tests.unit.research.analyst_fakes import MemoryCorpus, embed

@@ -171,8 +171,8 @@ def test_nothing_of_a_secret_is_logged(
 
 @pytest.mark.django_db(transaction=True)
 def test_keys_put_at_once_leave_one_of_them(signed_in: Person, send: Send) -> None:
-    texts = [f"ghp_{number:036}" for number in range(20)]
-    answers = at_once(20, lambda n: put(send, signed_in, github_pat=texts[n]).status_code)
+    texts = [f"ghp_{number:036}" for number in range(8)]
+    answers = at_once(8, lambda n: put(send, signed_in, github_pat=texts[n]).status_code)
     assert set(answers) == {200}
     assert vault.reveal(signed_in.principal.id, "github_pat") in texts
 

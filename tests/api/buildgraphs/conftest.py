@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from buildgraphs import tasks
+from buildgraphs import shipping, tasks
 from buildgraphs.models import BuildGraph, BuildNode
 from projects.models import Project
 from tests import factories
 from tests.helpers.people import Person
+
+
+@pytest.fixture(autouse=True)
+def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine takes no more turns than a quick one."""
+    monkeypatch.setattr(shipping, "TURN_SECONDS", 600.0)
 
 
 @pytest.fixture

@@ -579,6 +579,14 @@ def _competitor(
     entity: Entity, standing: Standing, bar: float, facets: Sequence[Facet], facet_vectors: Vector
 ) -> Competitor:
     stage, rule = _stage(entity, standing, bar)
+    found = [identity_quote(entity, facets, facet_vectors), *_facet_quotes(entity, facets)]
+    return competitor(entity, standing, stage, rule, quotes.distinct(found, MAX_QUOTES))
+
+
+def competitor(
+    entity: Entity, standing: Standing, stage: Stage, rule: str, evidence: list[Quote]
+) -> Competitor:
+    """The row of a product; `rule` says why it is in its stage."""
     threat = entity.relevance * (SCALE_SHARE * standing.scale + MOMENTUM_SHARE * standing.momentum)
     return Competitor(
         id=entity.id,
@@ -594,9 +602,7 @@ def _competitor(
         founded=entity.founded,
         pricing=entity.pricing,
         why={**standing.why, "rule": rule, "adjacent": entity.adjacent, "loose": entity.loose},
-        evidence=quotes.distinct(
-            [identity_quote(entity, facets, facet_vectors), *_facet_quotes(entity, facets)], MAX_QUOTES
-        ),
+        evidence=evidence,
     )
 
 

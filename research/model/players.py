@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, get_args
 
 from research.analyst import quotes
-from research.analyst.players import MOMENTUM_SHARE, NEUTRAL, SCALE_SHARE, Entity, Stage
+from research.analyst.players import MOMENTUM_SHARE, NEUTRAL, SCALE_SHARE, Stage, competitor
 from research.model import answers
 from research.model.notes import Log, row_id
 from research.schemas import Competitor, Quote
@@ -96,33 +96,10 @@ def made(found: Base, player: answers.Player, evidence: list[Quote]) -> Competit
         ),
         None,
     )
-    return of_entity(found, entity, player, evidence) if entity else of_mention(found, player, evidence)
-
-
-def of_entity(found: Base, entity: Entity, player: answers.Player, evidence: list[Quote]) -> Competitor:
+    if entity is None:
+        return of_mention(found, player, evidence)
     standing = found.standings[entity.id]
-    threat = entity.relevance * (SCALE_SHARE * standing.scale + MOMENTUM_SHARE * standing.momentum)
-    return Competitor(
-        id=entity.id,
-        name=entity.name,
-        url=entity.lead.url,
-        domain=entity.lead.domain,
-        category=entity.category,
-        stage=player.stage,
-        relevance=round(entity.relevance, 4),
-        scale=round(standing.scale, 4),
-        momentum=round(standing.momentum, 4),
-        threat=round(threat, 4),
-        founded=entity.founded,
-        pricing=entity.pricing,
-        why={
-            **standing.why,
-            "rule": "added by the language model",
-            "adjacent": entity.adjacent,
-            "loose": entity.loose,
-        },
-        evidence=evidence,
-    )
+    return competitor(entity, standing, player.stage, "added by the language model", evidence)
 
 
 def of_mention(found: Base, player: answers.Player, evidence: list[Quote]) -> Competitor:
